@@ -9,6 +9,7 @@ import { connectionLimits, idleLimit } from './database/connection-limits.js';
 import { ormModule } from './database/orm-module.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
+import { ObservedOperationsModule } from './log/observed-operations.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { ProcessMetrics } from './metrics/process-metrics.js';
 import { DeliverySchedule, WatcherSchedule, WorkerSchedule } from './schedule.js';
@@ -40,7 +41,7 @@ export class AppModule {
         WorkersModule,
         HealthModule,
         MetricsModule,
-        ...(runMode === 'worker' ? [] : [ListingsModule]),
+        ...(runMode === 'worker' ? [] : [ListingsModule, ObservedOperationsModule]),
         ...(environment.hasConsole
           ? [NftRefreshConsoleModule.forRoot({ ...environment.options.console, ...console })]
           : []),

@@ -35,7 +35,7 @@ const METHODS: Partial<Record<RequestMethod, Method>> = {
   [RequestMethod.DELETE]: 'delete',
 };
 
-/** The endpoints of the console that change something, but those of its sessions. */
+/** The endpoints of the console that change something, but those of its sessions. An estimate changes nothing. */
 function listActions(): { method: Method; endpoint: string }[] {
   const controllers = [...app.get(ModulesContainer).values()].flatMap((module) => [...module.controllers.values()]);
   return controllers.flatMap(({ metatype }) => {
@@ -45,7 +45,9 @@ function listActions(): { method: Method; endpoint: string }[] {
     return Object.getOwnPropertyNames(handlers).flatMap((name) => {
       const method = METHODS[Reflect.getMetadata('method', handlers[name]!) as RequestMethod];
       const path = String(Reflect.getMetadata('path', handlers[name]!));
-      return method ? [{ method, endpoint: `${below}/${path}`.replace(/\/+$/, '') }] : [];
+      return method && !path.endsWith('/estimate')
+        ? [{ method, endpoint: `${below}/${path}`.replace(/\/+$/, '') }]
+        : [];
     });
   });
 }

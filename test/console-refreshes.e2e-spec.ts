@@ -1,3 +1,4 @@
+import { BoundedReads } from '@app/metadata-refresh';
 import { cellsOf, parse } from './support/csv.js';
 import type { z } from 'zod';
 import {
@@ -429,6 +430,39 @@ it('a partner gets the same for another’s refresh as for one that does not exi
   ]) {
     expect((await stranger.read(`refreshes?${filter}`, refreshListSchema)).rows).toEqual([]);
   }
+});
+
+it('while reads are busy, a download is refused with 503 and Retry-After, and an action that was done still says so [K41]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  const others = Promise.withResolvers<void>();
+  const reads = test.app.get(BoundedReads);
+  const running = Array.from({ length: 4 }, () => reads.run(() => others.promise));
+
+  const paused = operator
+    .post(`refreshes/${refreshId}/pause`)
+    .then(({ status, body }) => ({ status, ...(body as object) }));
+  await vi.waitUntil(
+    async () =>
+      (
+        await test.database.query('select from nft_metadata.refreshes where id = $1 and paused_at is not null', [
+          refreshId,
+        ])
+      ).length > 0,
+  );
+  // It waits for as long as reads that only look may wait.
+  const download = await operator.get(`refreshes/${refreshId}/tokens.csv`);
+  others.resolve();
+  await Promise.all(running);
+
+  expect(download.status).toBe(503);
+  expect(download.headers).toMatchObject({
+    'retry-after': '5',
+    'content-type': expect.stringContaining('json') as string,
+  });
+  expect(download.body).toMatchObject({ code: 'busy', requestId: download.headers['x-request-id'] });
+  expect(await paused).toMatchObject({ status: 200, refresh: { id: refreshId, state: 'paused' } });
+  await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
 });
 
 it('with mayAct: false, no action is offered, and each one is refused and logged [K22] [K23]', async () => {

@@ -212,6 +212,31 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
     expect(await visitor.read('session', sessionSchema)).toMatchObject({ person: { kind: 'operator' } });
   });
 
+  it('a body that is too large or no JSON is refused in the shape of the console, with the id of the request', async () => {
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+    const send = (body: string) =>
+      request(app!.getHttpServer() as App)
+        .post('/console/api/session')
+        .set(OWN_PAGE)
+        .send(body);
+
+    const broken = await send('{"kind":');
+    const large = await send(JSON.stringify({ ...operator(), name: 'x'.repeat(2_000_000) }));
+
+    for (const [response, status, message] of [
+      [broken, 400, /^The body is not valid JSON: /],
+      [large, 413, /^The body exceeds the limit/],
+    ] as const) {
+      expect(response.status).toBe(status);
+      expect(response.body).toEqual({
+        code: 'invalid_request',
+        message: expect.stringMatching(message) as string,
+        requestId: response.headers['x-request-id'],
+      });
+      expect(response.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    }
+  });
+
   it('a browser that does not tell where a request comes from is believed by its origin [K18]', async () => {
     app = await startConsoleHost(
       database,

@@ -464,7 +464,7 @@ describe('statements', () => {
   });
 });
 
-it('events are kept for a week, and a consumer that returns later continues with new ones', async () => {
+it('the retention keeps events for a week, and a consumer that returns later continues with new ones', async () => {
   const project = await test.aProject({ tokens: ['70'] });
   const { name, told } = await aConsumer();
   test.metadataApi.respond('70', 200, document('Old'));

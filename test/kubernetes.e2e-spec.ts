@@ -12,6 +12,7 @@ import { createEmptyDatabase } from './support/database.js';
 import { imageVariables, lastOf, parseStages } from './support/dockerfile.js';
 import { findSchemaProblems } from './support/kubernetes-schema.js';
 import {
+  composeVariables,
   findPrivileges,
   MANIFEST_FILES,
   manifestsOf,
@@ -175,10 +176,36 @@ describe('the variables of a container', () => {
       expect(environment.databaseUrl).toContain('target_session_attrs=read-write');
       // The address at which Kubernetes probes a pod is not 127.0.0.1.
       expect(environment.host).toBe('0.0.0.0');
-      if (name === 'nft-refresh-api') expect(environment.runMode).toBe('api');
+      if (name === 'nft-refresh-api') expect(environment).toMatchObject({ runMode: 'api', hasConsole: true });
       if (name === 'nft-refresh-worker') expect(environment).toMatchObject({ runMode: 'worker', workers: 1 });
     },
   );
+
+  it('operators can sign in to the console with a key of the Secret, and pods start without that key', () => {
+    const [api] = containers.filter(({ pod }) => pod.name === 'nft-refresh-api').map(({ container }) => container);
+    const { CONSOLE_OPERATOR_SECRET: secret, ...others } = variablesOf(api!, imageVariables());
+    const variable = api!.env!.find(({ name }) => name === 'CONSOLE_OPERATOR_SECRET');
+
+    expect(readEnvironment({ ...others, CONSOLE_OPERATOR_SECRET: secret! }).options.console).toEqual({
+      operatorSecret: secret,
+    });
+    expect(variable!.valueFrom!.secretKeyRef!.optional).toBe(true);
+    expect(readEnvironment(others)).toMatchObject({ hasConsole: true, warnings: [] });
+  });
+
+  it('the service of compose.yaml has variables of the service only, with and without a secret for operators', () => {
+    for (const [secret, options] of [
+      ['', {}],
+      ['at-least-24-random-characters', { operatorSecret: 'at-least-24-random-characters' }],
+    ] as const) {
+      const variables = composeVariables({ CONSOLE_OPERATOR_SECRET: secret });
+      const environment = readEnvironment(variables);
+
+      expect(Object.keys(variables).filter((variable) => !environmentVariables.includes(variable))).toEqual([]);
+      expect(environment).toMatchObject({ hasConsole: true, warnings: [] });
+      expect(environment.options.console ?? {}).toEqual(options);
+    }
+  });
 
   it('a misspelt variable of a pod gives a warning, and a wrong value an error', () => {
     const variables = variablesOf(containers[0]!.container, imageVariables());

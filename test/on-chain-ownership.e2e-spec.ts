@@ -2,8 +2,19 @@ import { ChainWatcher, WatchedCollections } from '@app/chain-events';
 import { Anvil } from '@app/testing';
 import { Interface, type BaseContract } from 'ethers';
 import { commandLine } from './support/command-line.js';
-import { http, requestRefresh, signedHeaders } from './support/project-api.js';
-import { postReveal } from './support/reveals.js';
+import { expectSucceeded, http, requestRefresh, signedHeaders } from './support/project-api.js';
+import { refreshOnce } from './support/refresh-steps.js';
+import {
+  blockPublication,
+  dragon,
+  egg,
+  postReveal,
+  publishReveal,
+  respondWith,
+  revealRequest,
+  stageReveal,
+  untilReveal,
+} from './support/reveals.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
@@ -110,6 +121,40 @@ it('the owner of the contract may not reveal a collection of another project, wh
   expect(refused).toMatchObject({ status: 403, body: { code: 'forbidden' } });
   expect(accepted.status).toBe(202);
 });
+
+it.each(['publish', 'revert'])(
+  'while the project of a collection has its reveal go through %s, nothing is fetched for the owner of the contract either, and all of it afterwards',
+  async (action) => {
+    await giveTo(owner);
+    respondWith(test, egg, ['1', '2']);
+    await refreshOnce(test, studio, ['1', '2']);
+    respondWith(test, dragon, ['1', '2']);
+    const reveal = await stageReveal(test, studio);
+    if (action === 'revert') await publishReveal(test, studio, reveal);
+    test.metadataApi.hits.clear();
+    const block = await blockPublication(test, studio);
+    await revealRequest(test, studio, 'post', `${reveal.revealId}/${action}`).expect(202);
+    await block.reached();
+
+    const ofOwner = { ...owner, collectionAddress: studio.collectionAddress };
+    const refreshIds = [
+      await requestRefresh(test.app, ofOwner, ['1']),
+      await requestRefresh(test.app, ofOwner, ['1']),
+      await requestRefresh(test.app, studio, ['2']),
+    ];
+    await (await test.anotherWorker()).runOnce();
+    const during = test.metadataApi.totalHits;
+    await block.release();
+    await untilReveal(test, studio, reveal, action === 'publish' ? 'published' : 'reverted');
+    await test.worker.runOnce();
+
+    expect(during).toBe(0);
+    expect(Object.fromEntries(test.metadataApi.hits)).toEqual({ 1: 1, 2: 1 });
+    await expectSucceeded(test.app, owner, refreshIds[0]!, 1);
+    await expectSucceeded(test.app, owner, refreshIds[1]!, 1);
+    await expectSucceeded(test.app, studio, refreshIds[2]!, 1);
+  },
+);
 
 it('the default admin of a contract without an owner may refresh as well', async () => {
   const ABI = new Interface(['function hasRole(bytes32,address)']);

@@ -700,6 +700,49 @@ describe('claims', () => {
     await test.database.query('delete from nft_metadata.refreshes where id = $1', [blocked]);
   });
 
+  it.each(['older than the queue', 'new'])(
+    'a claim reads the refreshes of a collection that is being revealed, and no others that are pending, when statistics are %s',
+    async (statistics) => {
+      const [revealed, project] = [await test.aProject({ tokens: ['1'] }), await test.aProject({ tokens: ['1'] })];
+      const finished = await requestRefresh(test.app, project, ['1']);
+      await test.worker.runOnce();
+      // Autovacuum has analysed the table while no refresh was pending.
+      await test.database.query('analyze nft_metadata.refreshes');
+      await requestRefresh(test.app, revealed, ['1']);
+      await test.database.query(
+        `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+         select gen_random_uuid(), project_id, gen_random_uuid(), collection_address, source, 1, created_at
+         from nft_metadata.refreshes cross join generate_series(1, 20000) where id = $1`,
+        [finished],
+      );
+      await test.database.query(
+        `insert into nft_metadata.reveals (
+           id, project_id, collection_id, collection_address, refresh_id, job, publish, min_succeeded, total, created_at, expires_at
+         ) values (gen_random_uuid(), $1, $2, $3, gen_random_uuid(), 'publish', 'manual', 1, 1, now(), now() + interval '1 day')`,
+        [revealed.id, revealed.collectionId, revealed.collectionAddress],
+      );
+      if (statistics === 'new') await test.database.query('analyze nft_metadata.refreshes');
+      test.metadataApi.hits.clear();
+
+      const refreshId = await requestRefresh(test.app, project, ['1']);
+      const statements = await claimStatements();
+      await expectSucceeded(test.app, project, refreshId, 1);
+      const hits = test.metadataApi.totalHits;
+      // The chunk is due again, to explain the same statements.
+      await requestRefresh(test.app, project, ['1']);
+      const reads = await explainReads(test.database.url, statements);
+
+      expect(hits).toBe(1);
+      const pending = reads.filter(({ table }) => table === 'refreshes');
+      expect(pending.map(({ index }) => index)).toContain('refreshes_pending');
+      expect(Math.max(...pending.map(({ rows }) => rows))).toBeLessThan(100);
+      await test.database.query('delete from nft_metadata.reveals where collection_id = $1', [revealed.collectionId]);
+      await test.database.query('delete from nft_metadata.refreshes where project_id = any($1)', [
+        [revealed.id, project.id],
+      ]);
+    },
+  );
+
   it('a claim goes through the tokens in flight once, not once for each refresh that waits', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);

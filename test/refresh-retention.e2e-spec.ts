@@ -112,7 +112,7 @@ async function startWorkerProcess() {
   };
 }
 
-it('a completed refresh is deleted with its errors after thirty days, and an open one is not', async () => {
+it('the retention deletes a completed refresh with its errors after thirty days, and no open one', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.respond('1', 404);
   const done = await refreshed(project, ['1', '2']);
@@ -135,7 +135,7 @@ it('a completed refresh is deleted with its errors after thirty days, and an ope
   await test.worker.runOnce();
 });
 
-it('a refresh does not change when the attempts of its tokens are deleted', async () => {
+it('the retention deletes the attempts of tokens, and their refresh does not change', async () => {
   const project = await test.aProject({ tokens: ['10', '11', '12'] });
   test.metadataApi.respond('11', 404);
   const refreshId = await refreshed(project, ['10', '11', '12']);
@@ -157,7 +157,7 @@ it('a refresh does not change when the attempts of its tokens are deleted', asyn
   expect(await readErrors(test.app, project, refreshId)).toEqual(errors);
 });
 
-it('a refresh of any size is deleted completely, in statements of bounded size', async () => {
+it('the retention deletes a refresh of any size completely, in statements of bounded size', async () => {
   const project = await test.aProject();
   await oldRefreshes(project, 10, 1100);
   await oldRefreshes(project, 1, 23_000);
@@ -178,7 +178,7 @@ it('a refresh of any size is deleted completely, in statements of bounded size',
   expect(await rowsIn('refresh_errors', 'refresh_id not in (select id from nft_metadata.refreshes)')).toBe(0);
 });
 
-it('many small refreshes are deleted 1,000 at a time, and attempts 5,000 at a time', async () => {
+it('the retention deletes small refreshes 1,000 at a time, and attempts 5,000 at a time', async () => {
   const project = await test.aProject();
   await oldRefreshes(project, 2300, 1);
   {
@@ -204,7 +204,7 @@ it('many small refreshes are deleted 1,000 at a time, and attempts 5,000 at a ti
   expect((await attempts.statements()).map(({ rows }) => rows)).toEqual([5000, 5000, 2000]);
 });
 
-it('a refresh that is deleted in part still has its counts; the next hour deletes the rest', async () => {
+it('a refresh that the retention has deleted in part still has its counts; the next run deletes the rest', async () => {
   const project = await test.aProject();
   const [refreshId] = await oldRefreshes(project, 1, 12_000);
   const receipt = await readRefresh(test.app, project, refreshId!);
@@ -222,7 +222,7 @@ it('a refresh that is deleted in part still has its counts; the next hour delete
   expect(await rowsIn('refreshes', `id = '${refreshId}'`)).toBe(0);
 });
 
-it('several processes together delete each refresh once', async () => {
+it('the retention of several processes deletes each refresh once', async () => {
   const project = await test.aProject();
   await oldRefreshes(project, 2, 12_000);
   await oldRefreshes(project, 1500, 2);
@@ -236,7 +236,7 @@ it('several processes together delete each refresh once', async () => {
   expect(await rowsIn('refreshes', `project_id = '${project.id}'`)).toBe(0);
 });
 
-it('the service deletes expired rows at every full hour, and attempts also when deleting refreshes fails', async () => {
+it('the retention of the service runs at every full hour, and deletes attempts also when deleting refreshes fails', async () => {
   const project = await test.aProject({ tokens: ['20'] });
   const refreshId = await refreshed(project, ['20']);
   const mine = `refresh_id = '${refreshId}'`;
@@ -263,7 +263,7 @@ it('the service deletes expired rows at every full hour, and attempts also when 
   await vi.waitUntil(async () => (await rowsIn('refreshes', `id = '${refreshId}'`)) === 0, { timeout: 10_000 });
 });
 
-it('a host that runs a worker deletes expired rows once an hour', async () => {
+it('the retention of a host that runs a worker runs once an hour', async () => {
   const project = await test.aProject({ tokens: ['30'] });
   const refreshId = await refreshed(project, ['30']);
   await test.database.advance(31 * DAY);

@@ -1,6 +1,7 @@
 import { connect, type AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { NftRefreshConsoleModule } from '@app/console';
+import { useHostLogger } from '@app/logging';
 import { MetadataEventsModule } from '@app/metadata-events';
 import { MetadataHost } from '@app/testing';
 import { Controller, Get, type INestApplication, type LoggerService } from '@nestjs/common';
@@ -13,6 +14,7 @@ import { NftRefreshModule } from '../libs/index.js';
 import { ConsoleVisitor, OPERATOR_SECRET } from './support/console.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio, startHostApp } from './support/host-app.js';
+import { startApp } from './support/start-app.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -236,6 +238,31 @@ describe.each([
     const [line] = await kept.untilRequests(1);
     expect(line).toMatchObject({ msg: 'request aborted', method: 'POST', requestId: 'gone-1' });
     expect(line).not.toHaveProperty('status');
+  });
+});
+
+describe('the service', () => {
+  it('probes and reads of the metrics have an id and a line', async () => {
+    const kept = new KeptLines();
+    const end = useHostLogger(kept);
+    const test = await startApp();
+    const get = (path: string) => request(test.app.getHttpServer() as App).get(path);
+    const responses = [
+      await get('/health/live').set('x-request-id', 'probe-1').expect(200),
+      await get('/health/ready').expect(200),
+      await get('/metrics').expect(200),
+    ];
+    const lines = await kept.untilRequests(3);
+    await test.stop();
+    end();
+
+    expect(lines.map((line) => [line.level, line['route'], line['status']])).toEqual([
+      ['debug', '/health/live', 200],
+      ['debug', '/health/ready', 200],
+      ['debug', '/metrics', 200],
+    ]);
+    expect(lines[0]!['requestId']).toBe('probe-1');
+    expect(lines.map((line) => line['requestId'])).toEqual(responses.map(({ headers }) => headers['x-request-id']));
   });
 });
 

@@ -431,7 +431,7 @@ describe('a reveal that ends without being published', () => {
 });
 
 describe('after the end of a reveal', () => {
-  it('a reveal is deleted as long after its end as a refresh after its completion', async () => {
+  it('the retention deletes a reveal as long after its end as a refresh after its completion', async () => {
     const project = await aProjectWithEggs(test, 2);
     const reveal = await stageReveal(test, project);
     await publishReveal(test, project, reveal);
@@ -458,7 +458,7 @@ describe('after the end of a reveal', () => {
     await revealRequest(test, project, 'get', open.revealId).expect(200);
   });
 
-  it('the refresh of an open reveal is kept, however old it is', async () => {
+  it('the retention keeps the refresh of an open reveal, however old it is', async () => {
     const project = await aProjectWithEggs(test, 2);
     test.metadataApi.respond('2', 404);
     const reveal = await stageReveal(test, project, { all: true, max_age: '30d' });

@@ -1,14 +1,29 @@
 import { Refreshes, RefreshWorker } from '@app/metadata-refresh';
 import { Projects } from '@app/project-auth';
-import { MetadataHost, randomWallet, refreshed, TestPostgres, type TestDatabase } from '@app/testing';
+import {
+  MetadataHost,
+  randomWallet,
+  refreshed,
+  TestMarketplace,
+  TestPostgres,
+  type TestDatabase,
+  type TestMarketplaceSettings,
+} from '@app/testing';
 import { Collections, TokenStore } from '@app/token-store';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
-import type { INestApplication } from '@nestjs/common';
+import { Module, type INestApplication } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { nftMetadataMigrations } from '../libs/index.js';
 import { startHostApp } from './support/host-app.js';
+import { http } from './support/project-api.js';
 
 const collectionAddress = `0x${'c'.repeat(40)}`;
+
+const MIGRATED = {
+  extensions: [Migrator],
+  migrations: { migrationsList: nftMetadataMigrations, snapshot: false, silent: true },
+};
 
 let postgres: TestPostgres;
 let metadataHost: MetadataHost;
@@ -16,8 +31,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   [postgres, metadataHost] = await Promise.all([TestPostgres.start(), MetadataHost.start()]);
   database = await postgres.createDatabase();
-  const migrations = { migrationsList: nftMetadataMigrations, snapshot: false, silent: true };
-  const options = { clientUrl: database.url, entities: [], extensions: [Migrator], migrations };
+  const options = { clientUrl: database.url, entities: [], ...MIGRATED };
   const orm = await MikroORM.init({ ...options, discovery: { warnWhenNoEntities: false } });
   await orm.migrator.up();
   await orm.close();
@@ -116,6 +130,59 @@ describe('mistakes', () => {
     const [{ id: refreshId } = { id: '' }] = await app.get(Refreshes).list({ collectionId: id });
     await app.get(Refreshes).cancel(refreshId);
     await app.get(RefreshWorker).runOnce();
+  });
+});
+
+describe('TestMarketplace', () => {
+  const VARIABLE = 'TEST_MARKETPLACE_DATABASE';
+  const environment = ({ databaseUrl }: TestMarketplaceSettings) => ({ [VARIABLE]: databaseUrl });
+  const readDatabases = () => database.query('select datname from pg_database order by datname');
+
+  it('TestMarketplace starts an application on a server that suites share, and leaves neither its database nor its variables behind', async () => {
+    const databases = await readDatabases();
+    const shop = await TestMarketplace.start({
+      postgres,
+      environment,
+      tokenIds: ['7', '8'],
+      app: (settings) =>
+        startHostApp({ url: process.env[VARIABLE]! }, settings.metadataHost, {
+          adapter: new FastifyAdapter(),
+          mikroOrm: MIGRATED,
+          nftRefresh: { runWorker: false },
+        }),
+    });
+    shop.metadataHost.respond('7', 404).respond('8', 200, { name: 'Eight' });
+
+    const { refresh, records } = await shop.refresh();
+    const body = { collection_address: shop.collectionAddress, token_ids: ['7'] };
+    const requested = await http(shop.app)
+      .post('/v1/metadata-refreshes')
+      .set(await shop.signedHeaders())
+      .send(body);
+    await shop.stop();
+
+    expect(refresh).toMatchObject({ total: 2, succeeded: 1, failed: 1 });
+    expect(records.map(({ tokenId, name }) => [tokenId, name])).toEqual([
+      ['7', null],
+      ['8', 'Eight'],
+    ]);
+    expect(requested.status).toBe(202);
+    expect(await readDatabases()).toEqual(databases);
+    expect(process.env[VARIABLE]).toBeUndefined();
+  });
+
+  it('an application that cannot be started fails TestMarketplace with its own error, and nothing is left behind', async () => {
+    const databases = await readDatabases();
+    process.env[VARIABLE] = 'before';
+    @Module({ providers: [{ provide: 'SHOP', useFactory: () => Promise.reject(new Error('The shop is closed.')) }] })
+    class ClosedShop {}
+
+    const start = TestMarketplace.start({ postgres, environment, app: () => ClosedShop });
+
+    await expect(start).rejects.toThrow('The shop is closed.');
+    expect(await readDatabases()).toEqual(databases);
+    expect(process.env[VARIABLE]).toBe('before');
+    delete process.env[VARIABLE];
   });
 });
 

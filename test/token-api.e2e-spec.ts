@@ -309,7 +309,7 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
     expect(unknown.body).toMatchObject({ code: 'token_not_found' });
   });
 
-  it('the attempts of a token are deleted after a week', async () => {
+  it('the retention deletes the attempts of a token after a week', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     await requestRefresh(test.app, project, ['1']);
     await test.worker.runOnce();

@@ -75,6 +75,15 @@ describe('with an OpenTelemetry SDK', () => {
     test.metadataApi.forgetScripts();
   });
 
+  it('probes and reads of the metrics have no span', async () => {
+    await http(test.app).get('/health/live').set({ traceparent: TRACEPARENT }).expect(200);
+    await http(test.app).get('/metrics').set({ traceparent: TRACEPARENT }).expect(200);
+    await http(test.app).get('/v1/metadata-refreshes').set({ traceparent: TRACEPARENT }).expect(401);
+    await vi.waitUntil(() => tracing.spans(CALLER.traceId).length > 0);
+
+    expect(tracing.spans(CALLER.traceId).map(({ name }) => name)).toEqual(['GET /v1/metadata-refreshes']);
+  });
+
   it('one refresh is one trace, from the request of a caller with a trace to the webhook, across processes', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const delivery = test.app.get(EventDelivery);

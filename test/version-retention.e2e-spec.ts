@@ -42,7 +42,7 @@ async function changeIn(project: TestProject, refreshId: string): Promise<unknow
   return { version: row!.metadata_version, fields: row!.changed_fields };
 }
 
-it('versions beyond the newest three lose their documents, and are removed when no refresh can show their changes any more [T24]', async () => {
+it('the retention deletes the documents of versions beyond the newest three, and these versions when no refresh can show their changes any more [T24]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const first = await rename(project, 'A', 'B', 'C');
   await test.database.advance(10 * DAY);
@@ -82,7 +82,7 @@ it('a refresh that is still open keeps the changes that its receipt may show, ho
   expect(await historyOf(project)).toEqual(['5', '4', '3']);
 });
 
-it('a version within the newest three is kept for ever, with its document, and can be restored', async () => {
+it('the retention keeps a version within the newest three for ever, with its document, and it can be restored', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   await rename(project, 'A', 'B', 'C', 'D');
 
@@ -144,7 +144,7 @@ it('the retention of several processes deletes many versions together, and conti
   expect(deleted.reduce((sum, { versions }) => sum + versions, 0)).toBeLessThanOrEqual(interrupted!.versions - 12_000);
 });
 
-it('a token with more versions than one statement reads keeps its newest three', async () => {
+it('the retention keeps the newest three of a token with more versions than one statement reads', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   await test.database.query(
     `insert into nft_metadata.token_versions

@@ -501,7 +501,7 @@ it('a webhook that is removed receives nothing more', async () => {
   await expect(webhooks.remove(webhook.id)).rejects.toThrow(/does not exist/);
 });
 
-it('webhook deliveries are kept for two weeks', async () => {
+it('the retention keeps webhook deliveries for two weeks', async () => {
   await test.database.advance(14 * 86_400 + 60);
   const [{ count } = { count: 0 }] = await test.database.query<{ count: number }>(
     'select count(*)::int as count from nft_metadata.webhook_deliveries',

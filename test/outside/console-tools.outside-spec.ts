@@ -77,6 +77,47 @@ function changeDocuments(): void {
   test.metadataApi.respond('3', 404, '<h1>Not found</h1>').respond('5', 302, '', { location: '/moved/5th' });
 }
 
+describe('the page New refresh', () => {
+  it('a partner estimates a range of tokens, is told when it is too much, and requests it', async () => {
+    const studio = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 25 } });
+    const page = await (await running.browser.aPartner(studio)).open('refreshes');
+    await page.isSettled();
+
+    await page.click('New refresh');
+    await page.click('All registered tokens');
+    await page.click('Estimate', 'form');
+    await page.shows('30 tokens. How long they take is not known');
+    await page.shows('A selection of this project may not have so many tokens.');
+    await page.click('Registered tokens in ranges of ids');
+    await page.fill('Ranges', '20-5');
+    await page.click('Estimate', 'form');
+    await page.shows('“20-5” ends before it begins.');
+    await page.fill('Ranges', '5-20');
+    await page.click('Estimate', 'form');
+    await page.shows('They count towards your hour, of which 25 of 25 tokens are left.');
+    await page.click('Refresh 16 tokens');
+    await page.shows('0 of 16 tokens done');
+
+    expect(page.path()).toMatch(/^\/refreshes\/[0-9a-f-]{36}$/);
+    await test.worker.runOnce();
+  });
+
+  it.each(LOOKS)(
+    'its form on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
+    async (size, theme) => {
+      const page = await (
+        await running.browser.anOperator()
+      ).open('refreshes/new?what=status', { viewport: WIDTHS[size], theme });
+      await page.isSettled();
+      await page.page.select('select', project.collectionId);
+      await page.click('Estimate', 'form');
+      await page.shows('Refreshes of operators count towards no limit.');
+
+      expect(await page.findings(`new-refresh-${size}-${theme}`)).toEqual([]);
+    },
+  );
+});
+
 describe('the page Validate', () => {
   it('tells what a refresh would do with 20 tokens, and refreshes them', async () => {
     changeDocuments();

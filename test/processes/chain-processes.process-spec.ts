@@ -64,7 +64,8 @@ async function startWatching(
   return { project, reading: reading!, standby: standby! };
 }
 
-const readsChain = ({ node }: Watcher) => node.requests.length > 0;
+/** Any process may read a contract, and only one of them reads blocks. */
+const readsChain = ({ node }: Watcher) => node.requests.flat().some(({ method }) => method === 'eth_getBlockByNumber');
 const update = (tokenId: string) => anvil.send(cards, 'emitLog', [id('MetadataUpdate(uint256)')], toBeHex(tokenId, 32));
 const isFetched = (tokenId: string) => waitUntil(() => test.metadataApi.hits.has(tokenId));
 const isRead = () => waitUntil(async () => (await status()).state === 'reading' && (await status()).readBlock !== null);

@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Anvil } from '@app/testing';
 import { findFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
 import { createHostFolder, installPackage, linkPackages, npmInstall } from './npm-pack.js';
@@ -7,6 +7,11 @@ import { createHostFolder, installPackage, linkPackages, npmInstall } from './np
 interface Manifest {
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
+}
+
+/** What Vitest writes about its suites. */
+interface TestReport {
+  testResults: { name: string; assertionResults: { status: string }[] }[];
 }
 
 /** The URL in the page. */
@@ -20,8 +25,8 @@ export class GuideRunner {
   /** The responses to the requests of the page. */
   readonly responses: unknown[] = [];
   readonly compiled: string[] = [];
-  /** Whether the suite of the page has passed. */
-  hasTested = false;
+  /** The suites of the page that have passed, with the number of their tests. */
+  tested: string[] = [];
   /** The current working directory of the page. */
   private folder = '';
   private root = '';
@@ -142,8 +147,16 @@ export class GuideRunner {
     const config = join(this.folder, 'vitest.config.e2e.ts');
     const text = await readFile(config, 'utf8');
     await writeFile(config, text.replaceAll(/^.*tsconfigPaths.*\n/gm, ''));
-    await runTool(this.folder, 'vitest/vitest.mjs', 'run', '--config', config, 'metadata-refresh');
-    this.hasTested = true;
+    const results = join(this.folder, 'test-results.json');
+    const report = ['--reporter=default', '--reporter=json', `--outputFile=${results}`];
+    await runTool(this.folder, 'vitest/vitest.mjs', 'run', '--config', config, ...report, 'metadata-refresh');
+    const { testResults } = JSON.parse(await readFile(results, 'utf8')) as TestReport;
+    this.tested = testResults
+      .map(({ name, assertionResults }) => {
+        const passed = assertionResults.filter(({ status }) => status === 'passed');
+        return `${basename(name)}: ${passed.length} passed`;
+      })
+      .sort();
   }
 
   private async start(): Promise<void> {
@@ -194,7 +207,7 @@ export class GuideRunner {
 }
 
 /** A fenced code block: a file if it has a name, otherwise a snippet. */
-interface Block {
+export interface Block {
   language: string;
   file: string | null;
   text: string;

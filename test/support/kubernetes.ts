@@ -13,6 +13,7 @@ import type { ISecret } from 'kubernetes-models/v1/Secret';
 import type { IService } from 'kubernetes-models/v1/Service';
 import { parse, parseAllDocuments } from 'yaml';
 
+const COMPOSE = fileURLToPath(new URL('../../compose.yaml', import.meta.url));
 const FOLDER = fileURLToPath(new URL('../../deploy/kubernetes/', import.meta.url));
 
 /** A document of deploy/kubernetes. */
@@ -91,6 +92,21 @@ export function selects(
       if (operator !== 'In') throw new Error(`This check knows no operator ${operator} of a selector, only In`);
       return values.includes(labels[key] ?? '');
     })
+  );
+}
+
+/** The variables of the service of compose.yaml, as Docker sets them with these variables of its own environment. */
+export function composeVariables(environment: Readonly<Record<string, string>>): Record<string, string> {
+  const { services } = parse(readFileSync(COMPOSE, 'utf8')) as {
+    services: { service: { environment: Record<string, string> } };
+  };
+  return Object.fromEntries(
+    Object.entries(services.service.environment).map(([name, value]) => [
+      name,
+      value.replaceAll(/\$\{(\w+):-([^}]*)\}/g, (_, variable: string, otherwise: string) => {
+        return environment[variable] || otherwise;
+      }),
+    ]),
   );
 }
 

@@ -1,50 +1,41 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { EntityManager } from '@mikro-orm/postgresql';
-import type { INestApplication } from '@nestjs/common';
-import { MetadataHost, randomWallet, refreshed, signedHeaders, TestPostgres } from 'nestjs-nft-refresh/testing';
+import { randomWallet, signedHeaders, TestMarketplace } from 'nestjs-nft-refresh/testing';
 import request from 'supertest';
 
 const collectionAddress = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
-const ann = randomWallet();
-const postgres = await TestPostgres.start();
-const metadataHost = await MetadataHost.start();
-const { url, clock } = await postgres.createDatabase();
-let app: INestApplication;
-
-before(async () => {
-  Object.assign(process.env, { DATABASE_URL: url, ALLOWED_HOSTS: metadataHost.host });
-  const [{ createApp }, { MarketplaceModule }, { Collection, Offer, User }] = await Promise.all([
-    import('../src/serve.js'),
-    import('../src/marketplace.module.js'),
-    import('../src/shop/entities.js'),
-  ]);
-  app = await createApp(MarketplaceModule);
-  await app.init();
-  const em = app.get(EntityManager).fork();
-  const owner = em.create(User, { name: 'Ann', wallet: ann.address.toLowerCase(), apiKey: 'shop-ann' });
-  const collection = em.create(Collection, {
-    address: collectionAddress,
-    title: 'Cats',
-    metadataUrl: metadataHost.url,
-    owner,
-  });
-  for (const tokenId of ['7', '8']) em.persist(em.create(Offer, { collection, tokenId, price: '10' }));
-  await em.flush();
-  await request(app.getHttpServer()).post(`/api/v2/listings/${collectionAddress}`).expect(201);
+const shop = await TestMarketplace.start({
+  environment: (settings) => ({ DATABASE_URL: settings.databaseUrl, ALLOWED_HOSTS: settings.metadataHost.host }),
+  app: async () => {
+    const [{ createApp }, { MarketplaceModule }] = await Promise.all([
+      import('../src/serve.js'),
+      import('../src/marketplace.module.js'),
+    ]);
+    return createApp(MarketplaceModule);
+  },
+  // The users of the shop are its projects: the collection belongs to Ann.
+  register: async (app, { owner, metadataHost }) => {
+    const { Collection, Offer, User } = await import('../src/shop/entities.js');
+    const em = app.get(EntityManager).fork();
+    const ann = em.create(User, { name: 'Ann', wallet: owner.address.toLowerCase(), apiKey: 'shop-ann' });
+    const cats = { address: collectionAddress, title: 'Cats', metadataUrl: metadataHost.url, owner: ann };
+    const collection = em.create(Collection, cats);
+    for (const tokenId of ['7', '8']) em.persist(em.create(Offer, { collection, tokenId, price: '10' }));
+    await em.flush();
+    await request(app.getHttpServer()).post(`/api/v2/listings/${collectionAddress}`).expect(201);
+    return collectionAddress;
+  },
 });
-after(async () => {
-  await app.close();
-  await Promise.all([metadataHost.close(), postgres.stop()]);
-});
+after(() => shop.stop());
 
 const listings = async () =>
-  (await request(app.getHttpServer()).get(`/api/v2/listings/${collectionAddress}`).expect(200)).body as object[];
+  (await request(shop.app.getHttpServer()).get(`/api/v2/listings/${collectionAddress}`).expect(200)).body as object[];
 
 test('the listings of the shop show what the metadata host serves', async () => {
-  metadataHost.respond('7', 200, { name: 'Seven' }).respond('8', 404);
+  shop.metadataHost.respond('7', 200, { name: 'Seven' }).respond('8', 404);
 
-  const { refresh } = await refreshed(app, { collectionAddress, clock });
+  const { refresh } = await shop.refresh();
 
   assert.deepEqual([refresh.succeeded, refresh.failed], [1, 1]);
   assert.deepEqual(await listings(), [
@@ -54,9 +45,9 @@ test('the listings of the shop show what the metadata host serves', async () => 
 });
 
 test('a metadata host that is overloaded delays a token, and does not fail it', async () => {
-  metadataHost.script('7', { behaviour: 'responds with 503' }, { status: 200, body: { name: 'Siete' } });
+  shop.metadataHost.script('7', { behaviour: 'responds with 503' }, { status: 200, body: { name: 'Siete' } });
 
-  const { records } = await refreshed(app, { collectionAddress, tokenIds: ['7'], clock });
+  const { records } = await shop.refresh(['7']);
 
   assert.equal(records[0]?.name, 'Siete');
 });
@@ -64,8 +55,8 @@ test('a metadata host that is overloaded delays a token, and does not fail it', 
 test('a seller requests a refresh with the wallet of the shop account', async () => {
   const refresh = { collection_address: collectionAddress, token_ids: ['7'] };
   const post = (headers: Record<string, string>) =>
-    request(app.getHttpServer()).post('/api/nft/metadata-refreshes').set(headers).send(refresh);
+    request(shop.app.getHttpServer()).post('/api/nft/metadata-refreshes').set(headers).send(refresh);
 
-  await post(await signedHeaders(ann)).expect(202);
+  await post(await shop.signedHeaders()).expect(202);
   await post(await signedHeaders(randomWallet())).expect(401);
 });

@@ -1,4 +1,5 @@
 import { ModuleLogger } from '@app/logging';
+import { BoundedReads } from '@app/metadata-refresh';
 import { ConsoleActions } from '@app/project-auth';
 import { Injectable } from '@nestjs/common';
 import { refusalOf } from './console.filter.js';
@@ -22,7 +23,10 @@ export interface WantedAction {
 export class Actions {
   private readonly logger = new ModuleLogger('Console');
 
-  constructor(private readonly log: ConsoleActions) {}
+  constructor(
+    private readonly log: ConsoleActions,
+    private readonly reads: BoundedReads,
+  ) {}
 
   async run<Result>(wanted: WantedAction, work: () => Promise<Result>): Promise<Result> {
     let result: Result;
@@ -35,6 +39,11 @@ export class Actions {
     }
     await this.add(wanted, 'done');
     return result;
+  }
+
+  /** Reads what an action has changed. It waits for its turn, because a person who is told that reads are busy repeats the action. */
+  show<Result>(read: () => Promise<Result>): Promise<Result> {
+    return this.reads.runPatiently(read);
   }
 
   /** Never throws: a person who is told of an error repeats what is done already. */
@@ -62,5 +71,10 @@ export class Actions {
 
 function refuseUnlessAllowed({ person, onlyOperators = false }: WantedAction): void {
   if (onlyOperators && person.kind !== 'operator') throw notFound();
+  refuseUnlessMayAct(person);
+}
+
+/** Throws Refused. */
+export function refuseUnlessMayAct(person: Person): void {
   if (!person.mayAct) throw new Refused(403, 'forbidden', 'You may look at everything here, and change nothing.');
 }

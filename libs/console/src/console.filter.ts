@@ -11,11 +11,14 @@ import {
   RefreshCancelled,
   RefreshNotFound,
   InvalidReveal,
+  OwnershipUnavailable,
   RevealEnded,
   RevealInProgress,
   RevealNotFound,
   RevealNotReady,
   RevealNotRevertible,
+  SelectionEmpty,
+  SelectionTooLarge,
   SourceNotSupported,
   TokensNotFound,
   TooManyTokensToValidate,
@@ -28,7 +31,7 @@ import { requestId } from '@app/logging';
 import { WebhookNotFound, WebhookTestRunning } from '@app/metadata-events';
 import { ApiKeyNotFound, InvalidProject, ProjectNotFound } from '@app/project-auth';
 import { DialectFilter, textOf, type ErrorResponse } from '@app/refresh-api';
-import { InvalidCursor, InvalidTokenId, UnknownCollection } from '@app/token-store';
+import { InvalidCursor, InvalidSelection, InvalidTokenId, UnknownCollection } from '@app/token-store';
 import { Catch, HttpException, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ZodError, z } from 'zod';
@@ -68,11 +71,15 @@ const WITH_MESSAGE: readonly [Type<Error>, Refused['status'], code: string][] = 
   [ValidationsRunning, 429, 'limit_reached'],
   [TooManyTokensToValidate, 400, 'invalid_request'],
   [TokensPerRequestExceeded, 400, 'invalid_request'],
+  [SelectionEmpty, 409, 'conflict'],
+  [SelectionTooLarge, 400, 'invalid_request'],
+  [InvalidSelection, 400, 'invalid_request'],
   [InvalidTokenId, 400, 'invalid_request'],
   [InvalidCursor, 400, 'invalid_request'],
   [InvalidProject, 400, 'invalid_request'],
   [ReadsBusy, 503, 'busy'],
   [CollectionBusy, 503, 'busy'],
+  [OwnershipUnavailable, 503, 'busy'],
 ];
 
 /** Why a request of a person is refused; null for errors that are the fault of the service. */

@@ -18,6 +18,7 @@ const TokensPage = lazyPage(async () => (await import('./pages/tokens.js')).Toke
 const TokenPage = lazyPage(async () => (await import('./pages/token.js')).TokenPage);
 const FailuresPage = lazyPage(async () => (await import('./pages/failures.js')).FailuresPage);
 const ValidatePage = lazyPage(async () => (await import('./pages/validate.js')).ValidatePage);
+const NewRefreshPage = lazyPage(async () => (await import('./pages/new-refresh.js')).NewRefreshPage);
 const RevealsPage = lazyPage(async () => (await import('./pages/reveals.js')).RevealsPage);
 const RevealPage = lazyPage(async () => (await import('./pages/reveal.js')).RevealPage);
 const HostsPage = lazyPage(async () => (await import('./pages/hosts.js')).HostsPage);
@@ -65,6 +66,11 @@ function Pages({ session }: { session: Session }) {
         {has('refreshes') && (
           <Route path="/refreshes">
             <RefreshesPage session={session} />
+          </Route>
+        )}
+        {has('refreshes') && session.mayAct && (
+          <Route path="/refreshes/new">
+            <NewRefreshPage session={session} />
           </Route>
         )}
         {has('refreshes') && (

@@ -61,7 +61,7 @@ export type { CollectionRefreshState } from './collection-records/collection-ref
 export { AttemptCounts } from './metrics/attempt-counts.js';
 export type { AttemptCount, RequestMeasurements } from './metrics/attempt-counts.js';
 export type { ReadScope } from './overview/read-scope.js';
-export { BoundedReads } from './receipt/bounded-reads.js';
+export { BoundedReads, ReadGate } from './receipt/bounded-reads.js';
 export { ResultCounts } from './metrics/result-counts.js';
 export type { CountedResults, RefreshSize } from './metrics/result-counts.js';
 export { WorkerMetrics } from './metrics/worker-metrics.js';

@@ -10,6 +10,7 @@ export { DialectFilter, textOf } from './dialect.filter.js';
 export type { UnavailableReason } from './dialect.filter.js';
 export { BodyErrors } from './body-errors.js';
 export { RequestObserver } from './request-observer.js';
+export type { ObservedPaths } from './request-observer.js';
 export { ProjectApiLocation } from './project-api-location.js';
 export { entityTagOf, hasCurrent } from './entity-tag.js';
 export type { ConditionalRequest } from './entity-tag.js';

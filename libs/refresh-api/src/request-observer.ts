@@ -30,6 +30,12 @@ interface FastifyRequest extends AuthenticatedRequest {
   routeOptions: { url?: string };
 }
 
+/** How requests to the paths of another module are treated. */
+export interface ObservedPaths {
+  /** false: such a request has no span. Default: true. */
+  isTraced?: boolean;
+}
+
 /** A request to our routes, on either platform. */
 interface ObservedRequest {
   method: string;
@@ -53,7 +59,7 @@ interface ObservedRequest {
 export class RequestObserver {
   private readonly logger = new ModuleLogger('RefreshApi');
   /** Of other modules. */
-  private readonly patterns: RegExp[] = [];
+  private readonly others: { pattern: RegExp; isTraced: boolean }[] = [];
 
   constructor(
     private readonly routes: DialectRoutes,
@@ -71,9 +77,9 @@ export class RequestObserver {
   }
 
   /** Adds a path of another module, and all paths below it. The module calls it in `configure`, before any route is registered. */
-  observeBelow(module: Type, path: string): void {
+  observeBelow(module: Type, path: string, { isTraced = true }: ObservedPaths = {}): void {
     const prefixes = prefixesOf(module, this.application, this.modules);
-    this.patterns.push(...prefixes.map((prefix) => patternOf(prefix, `${path}/*path`)));
+    this.others.push(...prefixes.map((prefix) => ({ pattern: patternOf(prefix, `${path}/*path`), isTraced })));
   }
 
   private onExpress(): void {
@@ -105,7 +111,11 @@ export class RequestObserver {
   }
 
   private isOurs(path: string): boolean {
-    return this.routes.filterAt(path) !== undefined || this.patterns.some((pattern) => pattern.test(path));
+    return this.routes.filterAt(path) !== undefined || this.others.some(({ pattern }) => pattern.test(path));
+  }
+
+  private isTraced(path: string): boolean {
+    return this.others.find(({ pattern }) => pattern.test(path))?.isTraced ?? true;
   }
 
   private observe(request: ObservedRequest, next: () => void): void {
@@ -113,7 +123,7 @@ export class RequestObserver {
     const { response } = request;
     const id = idOf(request);
     response.setHeader(REQUEST_ID_HEADER, id);
-    const span = ServerSpan.start(request);
+    const span = this.isTraced(request.path) ? ServerSpan.start(request) : undefined;
     response.once('close', () => {
       const statusCode = response.writableFinished ? response.statusCode : undefined;
       const route = request.route();

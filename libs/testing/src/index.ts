@@ -7,6 +7,8 @@ export type { ContractName } from './anvil.js';
 export { TestClock } from './test-clock.js';
 export { TestPostgres } from './test-postgres.js';
 export type { TestDatabase } from './test-postgres.js';
+export { TestMarketplace } from './test-marketplace.js';
+export type { TestMarketplaceOptions, TestMarketplaceSettings } from './test-marketplace.js';
 export { randomWallet, signedHeaders } from './signed-headers.js';
 export type { SigningWallet } from './signed-headers.js';
 export { refreshed } from './refreshed.js';

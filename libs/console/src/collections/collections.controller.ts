@@ -1,17 +1,19 @@
-import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { WantedTokens } from '@app/metadata-refresh';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { z } from 'zod';
-import { Actions, type WantedAction } from '../actions.js';
+import { Actions, refuseUnlessMayAct, type WantedAction } from '../actions.js';
 import { ConsoleFilter } from '../console.filter.js';
 import { notFound } from '../console.errors.js';
 import { cursorSchema, uuidPositionSchema } from '../cursor.js';
 import type { HttpRequest, HttpResponse } from '../http.js';
 import type { Person } from '../person.js';
 import { idSchema } from '../query.js';
+import { toQuota } from '../refreshes/refreshes.presenter.js';
 import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
 import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
-import { collectionRefreshSchema } from '../wire/collection.schema.js';
+import { wantedTokensSchema, type Estimate, type WantedTokens as WantedByPage } from '../wire/collection.schema.js';
 import { CollectionViews } from './collection-views.js';
 import { NewRefreshes } from './new-refreshes.js';
 
@@ -41,6 +43,30 @@ export class CollectionsController {
     this.responder.send(request, response, await this.views.list(person, cursor));
   }
 
+  /** Counts tokens and requests nothing, so it is no action. Who may not act has no use for it. */
+  @Post(':id/estimate')
+  @HttpCode(200)
+  async estimate(
+    @CurrentPerson() person: Person,
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    refuseUnlessMayAct(person);
+    if (!idSchema.safeParse(id).success) throw notFound();
+    const collection = await this.views.get(person, id);
+    const wanted = toWanted(wantedTokensSchema.parse(body));
+    const { tokens, expectedSeconds, exceeds, quota } = await this.newRefreshes.estimate(person, collection, wanted);
+    this.responder.send(request, response, {
+      now: new Date().toISOString(),
+      tokens,
+      expectedSeconds,
+      exceeds,
+      hour: quota && toQuota(quota),
+    } satisfies Estimate);
+  }
+
   @Post(':id/refresh')
   async refresh(
     @CurrentPerson() person: Person,
@@ -55,9 +81,21 @@ export class CollectionsController {
       const collection = await this.views.get(person, id);
       wanted.projectId = collection.projectId;
       wanted.target = `${collection.chainId}/${collection.address}`;
-      const { tokenIds } = collectionRefreshSchema.parse(body);
-      return this.newRefreshes.request(person, collection, tokenIds);
+      return this.newRefreshes.request(person, collection, toWanted(wantedTokensSchema.parse(body)));
     });
     this.responder.send(request, response, { now: new Date().toISOString(), refreshId });
   }
+}
+
+function toWanted(given: WantedByPage): WantedTokens {
+  if ('tokenIds' in given) return { tokenIds: given.tokenIds };
+  if ('ranges' in given) return { selection: { ranges: given.ranges } };
+  const { status, notRefreshedForSeconds: seconds } = given;
+  return {
+    selection: {
+      all: true,
+      ...(status && { status: [...new Set(status)] }),
+      ...(seconds !== undefined && { notRefreshedSince: new Date(Date.now() - seconds * 1000) }),
+    },
+  };
 }

@@ -1,21 +1,48 @@
-import { MetadataRefreshService } from '@app/metadata-refresh';
+import {
+  MetadataRefreshService,
+  ReadGate,
+  type QuotaState,
+  type RefreshEstimate,
+  type WantedTokens,
+} from '@app/metadata-refresh';
 import { asRefreshingProject } from '@app/refresh-api';
 import type { Collection } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import type { Person } from '../person.js';
 
+/** Estimates that run at the same time in a process: each may count a million tokens. */
+const MAX_ESTIMATES = 2;
+
 /** Refreshes that people request on the console: those of partners count towards their hour, those of operators towards nothing. */
 @Injectable()
 export class NewRefreshes {
+  private readonly estimates = new ReadGate(MAX_ESTIMATES);
+
   constructor(private readonly refreshes: MetadataRefreshService) {}
 
   /** Returns its id. */
-  async request(person: Person, collection: Collection, tokenIds: readonly string[]): Promise<string> {
+  async request(person: Person, collection: Collection, wanted: WantedTokens): Promise<string> {
     if (person.kind === 'operator') {
-      return (await this.refreshes.requestSelection(collection, { tokenIds, trigger: 'console' })).refreshId;
+      return (await this.refreshes.requestSelection(collection, { ...wanted, trigger: 'console' })).refreshId;
     }
     const { address: collectionAddress, chainId } = collection;
     const project = asRefreshingProject(person.project);
-    return (await this.refreshes.request(project, { collectionAddress, chainId, tokenIds })).refreshId;
+    return (await this.refreshes.request(project, { collectionAddress, chainId, ...wanted })).refreshId;
+  }
+
+  /** What it would take; `quota` is null if nothing would be charged. Throws ReadsBusy. */
+  estimate(
+    person: Person,
+    collection: Collection,
+    wanted: WantedTokens,
+  ): Promise<Pick<RefreshEstimate, 'tokens' | 'expectedSeconds' | 'exceeds'> & { quota: QuotaState | null }> {
+    return this.estimates.run(async () => {
+      if (person.kind === 'operator') {
+        return { ...(await this.refreshes.estimateSelection(collection, wanted)), quota: null, exceeds: null };
+      }
+      const { address: collectionAddress, chainId } = collection;
+      const project = asRefreshingProject(person.project);
+      return this.refreshes.estimate(project, { collectionAddress, chainId, ...wanted });
+    });
   }
 }

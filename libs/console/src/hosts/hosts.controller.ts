@@ -61,7 +61,7 @@ export class HostsController {
       await this.checkKnown(host);
       await this.hosts.endCooldown(host);
     });
-    this.responder.send(request, response, await this.views.host(person, host));
+    this.responder.send(request, response, await this.actions.show(() => this.views.host(person, host)));
   }
 
   @Put(':host/concurrency')
@@ -79,7 +79,7 @@ export class HostsController {
       const { limit } = hostConcurrencySchema.parse(body);
       await this.hosts.setConcurrency(host, limit);
     });
-    this.responder.send(request, response, await this.views.host(person, host));
+    this.responder.send(request, response, await this.actions.show(() => this.views.host(person, host)));
   }
 
   private async checkKnown(host: string): Promise<void> {

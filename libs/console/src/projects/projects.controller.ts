@@ -62,7 +62,7 @@ export class ProjectsController {
       const limits = projectLimitsSchema.parse(body);
       await this.projects.setLimits(id, limits as Required<typeof limits>);
     });
-    this.responder.send(request, response, await this.views.project(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.project(person, id)));
   }
 
   @Delete(':id/keys/:prefix')
@@ -75,7 +75,7 @@ export class ProjectsController {
   ): Promise<void> {
     const action = `project.revoke-key ${prefix.slice(0, 100)}`;
     await this.act(person, action, id, () => this.projects.revokeApiKey(id, prefix));
-    this.responder.send(request, response, await this.views.project(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.project(person, id)));
   }
 
   private act(person: Person, action: string, projectId: string, work: () => Promise<void>): Promise<void> {

@@ -128,7 +128,10 @@ export class RefreshViews {
     });
   }
 
-  /** All that match, in lists of which some may be empty. Each is a read of its own. */
+  /**
+   * All that match, in lists of which some may be empty. Each is a read of its own. The first one is refused when reads are busy, and
+   * the others wait: a download that has begun has no other way to say so than to break off.
+   */
   async *tokenPages(
     person: Person,
     refreshId: string,
@@ -136,9 +139,11 @@ export class RefreshViews {
   ): AsyncGenerator<RefreshTokenPage['rows']> {
     for (let after: string | undefined | null = filter.after; after !== null;) {
       const from: string | undefined = after;
-      const page: RefreshTokenPage = await this.reads.run(async () => {
-        return this.tokensReader.page(await this.get(person, refreshId), { ...filter, after: from, limit: 1000 });
-      });
+      const read = (): Promise<RefreshTokenPage> =>
+        this.reads.run(async () =>
+          this.tokensReader.page(await this.get(person, refreshId), { ...filter, after: from, limit: 1000 }),
+        );
+      const page: RefreshTokenPage = from === filter.after ? await read() : await this.reads.runPatiently(read);
       yield page.rows;
       after = page.next;
     }

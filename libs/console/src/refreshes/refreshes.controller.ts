@@ -159,7 +159,7 @@ export class RefreshesController {
     await this.act(person, 'refresh.cancel', id, (refresh, project) =>
       this.refreshes.cancelRefresh(project, refresh.id),
     );
-    this.responder.send(request, response, await this.views.details(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.details(person, id)));
   }
 
   @Post(':id/pause')
@@ -170,7 +170,7 @@ export class RefreshesController {
     @Res() response: HttpResponse,
   ): Promise<void> {
     await this.act(person, 'refresh.pause', id, (refresh, project) => this.refreshes.pauseRefresh(project, refresh.id));
-    this.responder.send(request, response, await this.views.details(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.details(person, id)));
   }
 
   @Post(':id/resume')
@@ -183,7 +183,7 @@ export class RefreshesController {
     await this.act(person, 'refresh.resume', id, (refresh, project) =>
       this.refreshes.resumeRefresh(project, refresh.id),
     );
-    this.responder.send(request, response, await this.views.details(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.details(person, id)));
   }
 
   /** On behalf of the project whose refresh it is. */

@@ -71,7 +71,7 @@ export class RevealsController {
     await this.act(person, 'reveal.publish', id, (reveal) =>
       this.reveals.publish(reveal, publishRevealSchema.parse(body)),
     );
-    this.responder.send(request, response, await this.views.details(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.details(person, id)));
   }
 
   @Post(':id/cancel')
@@ -82,7 +82,7 @@ export class RevealsController {
     @Res() response: HttpResponse,
   ): Promise<void> {
     await this.act(person, 'reveal.cancel', id, (reveal) => this.reveals.cancel(reveal));
-    this.responder.send(request, response, await this.views.details(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.details(person, id)));
   }
 
   @Post(':id/revert')
@@ -99,7 +99,7 @@ export class RevealsController {
         holdHours === undefined || holdHours === 'forever' ? holdHours : new Date(Date.now() + holdHours * HOUR_MS);
       return this.reveals.revert(reveal, { holdUntil });
     });
-    this.responder.send(request, response, await this.views.details(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.details(person, id)));
   }
 
   private act(

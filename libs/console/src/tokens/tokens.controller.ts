@@ -153,7 +153,7 @@ export class TokensController {
     const refreshId = await this.actions.run(wanted, async () => {
       const collection = await this.views.collectionOf(person, address);
       wanted.projectId = collection.projectId;
-      return this.newRefreshes.request(person, collection, [address.tokenId]);
+      return this.newRefreshes.request(person, collection, { tokenIds: [address.tokenId] });
     });
     this.responder.send(request, response, { now: new Date().toISOString(), refreshId });
   }

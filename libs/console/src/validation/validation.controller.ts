@@ -50,8 +50,14 @@ export class ValidationController {
       const project = asRefreshingProject(person.project);
       return { collection, ...(await this.refreshes.validate(project, { collectionAddress, chainId, tokenIds })) };
     });
-    const validation = await this.reads.run(async (now) =>
-      toValidation(result, { now, collection: await this.names.ofCollection(result.collection), quota: result.quota }),
+    const validation = await this.actions.show(() =>
+      this.reads.run(async (now) =>
+        toValidation(result, {
+          now,
+          collection: await this.names.ofCollection(result.collection),
+          quota: result.quota,
+        }),
+      ),
     );
     this.responder.send(request, response, validation);
   }

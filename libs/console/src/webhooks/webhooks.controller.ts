@@ -73,7 +73,7 @@ export class WebhooksController {
       }
       await webhooks.enable(id, { skipBacklog });
     });
-    this.responder.send(request, response, await this.views.webhook(person, id));
+    this.responder.send(request, response, await this.actions.show(() => this.views.webhook(person, id)));
   }
 
   @Post(':id/test')
@@ -84,7 +84,7 @@ export class WebhooksController {
     @Res() response: HttpResponse,
   ): Promise<void> {
     const result = await this.act(person, 'webhook.test', id, (webhooks) => webhooks.test(id));
-    this.responder.send(request, response, await this.views.tested(result));
+    this.responder.send(request, response, await this.actions.show(() => this.views.tested(result)));
   }
 
   private act<Result>(

@@ -1,4 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
+import { Link } from 'wouter-preact';
 import type { Refresh, RefreshList, Session } from '../../src/wire/index.js';
 import { MOUNT, withQuery } from '../data/api.js';
 import { useFilters, type Filters } from '../data/filters.js';
@@ -31,7 +32,18 @@ export function RefreshesPage({ session }: { session: Session }) {
   const list = useRead<RefreshList>(withQuery('refreshes', { ...filters.values, cursor: filters.cursor }));
   return (
     <>
-      <Head title="Refreshes" tabTitle="Refreshes" path={[{ text: 'Refreshes' }]}>
+      <Head
+        title="Refreshes"
+        tabTitle="Refreshes"
+        path={[{ text: 'Refreshes' }]}
+        actions={
+          session.mayAct && (
+            <Link class="btn" href={withQuery('/refreshes/new', { collection: filters.values.collection })}>
+              New refresh
+            </Link>
+          )
+        }
+      >
         <p class="lede">Each request for tokens, the newest first.</p>
       </Head>
       <section class="card" aria-label="Refreshes">
@@ -162,7 +174,17 @@ function RefreshRow({ refresh, isOperator }: { refresh: Refresh; isOperator: boo
         )}
       </Cell>
       <Cell isNumber label="Failed">
-        {failed > 0 ? <span class="problem">{formatCount(failed)}</span> : <span class="faint">0</span>}
+        {failed > 0 ? (
+          <Link
+            class="problem"
+            href={`/refreshes/${refresh.id}?verdict=failed`}
+            aria-label={`Show the ${plural(failed, 'failed token')}`}
+          >
+            {formatCount(failed)}
+          </Link>
+        ) : (
+          <span class="faint">0</span>
+        )}
       </Cell>
       {isOperator && <Cell hide>{refresh.project?.name ?? '–'}</Cell>}
       <Cell hide>{TRIGGER_WORDS[refresh.trigger]}</Cell>

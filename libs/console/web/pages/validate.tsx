@@ -5,10 +5,11 @@ import { send } from '../data/api.js';
 import { useFilters } from '../data/filters.js';
 import { SLOW_MS, useAction, useRead } from '../data/queries.js';
 import { ChangeList } from '../parts/change-list.js';
+import { CollectionSelect } from '../parts/collection-select.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { chainName, nameOf, tokenPath } from '../parts/names.js';
+import { tokenPath } from '../parts/names.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
 import { Countdown } from '../parts/time.js';
@@ -111,17 +112,7 @@ function ValidationForm({
         if (!isBusy) void validate();
       }}
     >
-      <div class="field">
-        <label for={`${id}c`}>Collection</label>
-        <select ref={collection} id={`${id}c`}>
-          {rows.map((row) => (
-            <option key={row.id} value={row.id} selected={row.id === (filters.values.collection ?? rows[0]!.id)}>
-              {nameOf(row)} on {chainName(row.chainId)}
-              {row.project && `, ${row.project.name}`}
-            </option>
-          ))}
-        </select>
-      </div>
+      <CollectionSelect id={`${id}c`} rows={rows} chosen={filters.values.collection} select={collection} />
       <div class="field">
         <label for={`${id}t`}>Token ids</label>
         <textarea

@@ -1,4 +1,4 @@
-import { describeRuns, parseTokenIds, runsOf, shortId } from './token-ids.js';
+import { describeRuns, parseRuns, parseTokenIds, runsOf, shortId } from './token-ids.js';
 
 const MAX_UINT256 = (2n ** 256n - 1n).toString();
 
@@ -48,6 +48,16 @@ function ids(from: number, to: number): string[] {
 it('ids are typed one by one or as ranges, and each once', () => {
   expect(parseTokenIds('1, 2 5-7\n007', 20)).toEqual(['1', '2', '5', '6', '7']);
   expect(parseTokenIds(MAX_UINT256, 20)).toEqual([MAX_UINT256]);
+});
+
+it('ranges are typed with single ids among them, and are not counted', () => {
+  expect(parseRuns('1-5000; 007', 2)).toEqual([
+    { from: '1', to: '5000' },
+    { from: '7', to: '7' },
+  ]);
+  expect(parseRuns('1-2 3-4 5-6', 2)).toBe('These are 3 ranges, and 2 are allowed.');
+  expect(parseRuns('9-1', 2)).toBe('“9-1” ends before it begins.');
+  expect(parseRuns('', 2)).toBe('Type at least one range, such as 1-5000.');
 });
 
 it('a text that is not a token id is refused with the reason', () => {

@@ -65,17 +65,38 @@ export function describeRuns(runs: readonly IdRun[], total: number): string {
 
 const MAX_UINT256 = 2n ** 256n - 1n;
 
+/** A token id, or a range of them, as a person types it. Returns a sentence if it is none. */
+function parseRun(part: string): { from: bigint; to: bigint } | string {
+  const [, first, last] = /^(\d{1,78})(?:-(\d{1,78}))?$/.exec(part) ?? [];
+  if (first === undefined) return `“${part.slice(0, 40)}” is not a token id: use decimal digits, or 5-12 for a range.`;
+  const from = BigInt(first);
+  const to = last === undefined ? from : BigInt(last);
+  if (to < from) return `“${part}” ends before it begins.`;
+  if (to > MAX_UINT256) return `“${shortId(to.toString())}” is larger than any token id.`;
+  return { from, to };
+}
+
+const partsOf = (text: string) => text.split(/[\s,;]+/).filter(Boolean);
+
+/** Ranges of ids as a person types them: `1-5000, 7`. Returns a sentence if they are none, or too many. */
+export function parseRuns(text: string, max: number): IdRun[] | string {
+  const runs: IdRun[] = [];
+  for (const part of partsOf(text)) {
+    const run = parseRun(part);
+    if (typeof run === 'string') return run;
+    runs.push({ from: run.from.toString(), to: run.to.toString() });
+  }
+  if (runs.length === 0) return 'Type at least one range, such as 1-5000.';
+  return runs.length > max ? `These are ${runs.length} ranges, and ${max} are allowed.` : runs;
+}
+
 /** Ids as a person types them: `1, 2 5-9`. Returns a sentence if they are none, or too many. */
 export function parseTokenIds(text: string, max: number): string[] | string {
   const ids = new Set<string>();
-  for (const part of text.split(/[\s,;]+/).filter(Boolean)) {
-    const [, first, last] = /^(\d{1,78})(?:-(\d{1,78}))?$/.exec(part) ?? [];
-    if (first === undefined)
-      return `“${part.slice(0, 40)}” is not a token id: use decimal digits, or 5-12 for a range.`;
-    const from = BigInt(first);
-    const to = last === undefined ? from : BigInt(last);
-    if (to < from) return `“${part}” ends before it begins.`;
-    if (to > MAX_UINT256) return `“${shortId(to.toString())}” is larger than any token id.`;
+  for (const part of partsOf(text)) {
+    const run = parseRun(part);
+    if (typeof run === 'string') return run;
+    const { from, to } = run;
     if (to - from >= BigInt(max)) return `These are more than ${max} tokens.`;
     for (let id = from; id <= to; id++) ids.add(id.toString());
   }

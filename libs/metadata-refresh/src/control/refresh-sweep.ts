@@ -11,7 +11,14 @@ import { traceCompletions } from '../refresh-trace.js';
 import { RefreshQuota } from '../admission/refresh-quota.js';
 import { ResultCounts } from '../metrics/result-counts.js';
 import { ScheduledRefreshes } from '../admission/scheduled-refreshes.js';
-import { areAllPaused, cancelChunks, setChunksPaused, lockChunksToPause, type ChunkBatch } from './stopped-chunks.js';
+import {
+  areAllPaused,
+  cancelChunks,
+  isNotCompleted,
+  lockChunksToPause,
+  setChunksPaused,
+  type ChunkBatch,
+} from './stopped-chunks.js';
 import { VERDICTS } from '../verdict.js';
 
 /** Chunks that one transaction cancels, with up to 128 tokens each. */
@@ -119,7 +126,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
       update nft_metadata.refreshes set sweep_due_at = now() + ${LEASE}
       where id = any(array(
         select id from nft_metadata.refreshes
-        where completed_at is null and sweep_due_at <= now()
+        where ${isNotCompleted} and sweep_due_at <= now()
         order by sweep_due_at
         limit ${limit}
         for no key update skip locked

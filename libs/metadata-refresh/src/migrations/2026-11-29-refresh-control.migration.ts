@@ -62,7 +62,7 @@ export class RefreshControlMigration extends Migration {
       where not_before is not null and begun_at is null and completed_at is null`);
     this.addSql(`
       create index refreshes_sweep on nft_metadata.refreshes (sweep_due_at)
-      where completed_at is null and sweep_due_at is not null`);
+      where num_nulls(completed_at) = 1 and sweep_due_at is not null`);
 
     // is_paused: the refresh is paused, or has not begun. due_at survives. priority 3, low: claimed when nothing else of the lane is due.
     this.addSql(`alter table nft_metadata.refresh_chunks add column is_paused boolean not null default false`);

@@ -56,9 +56,15 @@ export class RevealsMigration extends Migration {
     this.addSql(`alter table nft_metadata.refreshes add column reveal_id uuid`);
     this.addSql(`
       create index refreshes_reveal on nft_metadata.refreshes (reveal_id) where reveal_id is not null`);
+    // The refreshes of a collection that claims pass over while its records are being replaced. The condition says that they are not
+    // completed, in words of its own: a search for them must not be answered by another index.
+    this.addSql(`
+      create index refreshes_pending on nft_metadata.refreshes (collection_id) include (id)
+      where coalesce(completed_at, 'infinity') = 'infinity'`);
   }
 
   override down(): void {
+    this.addSql(`drop index nft_metadata.refreshes_pending`);
     this.addSql(`alter table nft_metadata.refreshes drop column reveal_id`);
     this.addSql(`drop table nft_metadata.reveals`);
   }

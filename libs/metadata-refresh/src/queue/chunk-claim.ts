@@ -118,8 +118,8 @@ export async function lockLanes(
  * Reads and locks the first due chunks of each lane and size, as many as have tokens for the room of the lane. Runs in a
  * statement of its own after `lockLanes`: only a snapshot that is newer than the lock has the claims that were committed before.
  * Chunks that a completion or a cancellation has locked are skipped, and those of refreshes that are paused or cancelled, from the
- * commit of the pause on, before RefreshSweep has changed their chunks; and those of a collection that is being revealed. Low priority
- * has a turn when no other size is due.
+ * commit of the pause on, before RefreshSweep has changed their chunks; and those of a collection that is being revealed, whichever
+ * project has requested them. Low priority has a turn when no other size is due.
  */
 export async function readDueChunks(em: EntityManager, lanes: readonly LockedLane[]): Promise<DueChunkRow[]> {
   type Row = Omit<DueChunkRow, 'tokenIds' | 'inFlight'> & { tokenIds: string; inFlight: string | null };
@@ -132,12 +132,13 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
     ), stopped as materialized (
       select id from nft_metadata.refreshes where ${isBeingStopped}
       union all
-      -- Collections whose records are being replaced together: results would have to wait for that.
+      -- Those of a collection whose records are being replaced together, of whichever project: results would have to wait for that.
       select pending.id from nft_metadata.reveals as reveal
       cross join lateral (
+        -- Those that are not completed, in the words of the index "refreshes_pending": with old statistics, the planner would read the
+        -- pending refreshes of all collections in another one.
         select id from nft_metadata.refreshes
-        where project_id = reveal.project_id and collection_address = reveal.collection_address
-          and collection_id = reveal.collection_id and completed_at is null
+        where collection_id = reveal.collection_id and coalesce(completed_at, 'infinity') = 'infinity'
         offset 0
       ) as pending
       where reveal.job is not null

@@ -44,6 +44,17 @@ it('the fifth read is refused after a second, and never begins [K41]', async () 
   expect(reads[4]!.state.hasBegun).toBe(false);
 });
 
+it('a read with more patience than a second begins when another one has ended', async () => {
+  const gate = new ReadGate(1);
+  const [first] = startReads(gate, 1);
+  const read = gate.run(() => Promise.resolve('read'), { maxWaitMs: 60_000 });
+
+  await vi.advanceTimersByTimeAsync(59_000);
+  first!.end();
+
+  await expect(read).resolves.toBe('read');
+});
+
 it('a read that fails makes room for another one', async () => {
   const gate = new ReadGate();
   const failures = Array.from({ length: 4 }, () => gate.run(() => Promise.reject(new Error('gone'))));

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { boundedRead } from '@app/database';
 import { Injectable } from '@nestjs/common';
@@ -5,9 +6,15 @@ import { ReadsBusy } from '../metadata-refresh.errors.js';
 
 const MAX_READS = 4;
 const MAX_WAIT_MS = 1000;
+const PATIENT_WAIT_MS = 30_000;
 const STATEMENT_TIMEOUT_MS = 2000;
 
-/** Lets so many reads of this process run at the same time, four if nothing else is said; a further one waits for a second at most. */
+/** How long a read waits for its turn: a second at most if nothing else is said. */
+interface Patience {
+  maxWaitMs?: number;
+}
+
+/** Lets so many reads of this process run at the same time, four if nothing else is said; a further one waits for its turn. */
 export class ReadGate {
   private running = 0;
   /** Those that wait, in turn. */
@@ -16,8 +23,8 @@ export class ReadGate {
   constructor(private readonly maxReads = MAX_READS) {}
 
   /** Throws ReadsBusy. */
-  async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    await this.enter();
+  async run<Result>(work: () => Promise<Result>, { maxWaitMs = MAX_WAIT_MS }: Patience = {}): Promise<Result> {
+    await this.enter(maxWaitMs);
     try {
       return await work();
     } finally {
@@ -25,7 +32,7 @@ export class ReadGate {
     }
   }
 
-  private async enter(): Promise<void> {
+  private async enter(maxWaitMs: number): Promise<void> {
     if (this.running < this.maxReads) {
       this.running += 1;
       return;
@@ -37,7 +44,7 @@ export class ReadGate {
       if (index < 0) return;
       this.waiting.splice(index, 1);
       turn.reject(new ReadsBusy());
-    }, MAX_WAIT_MS);
+    }, maxWaitMs);
     try {
       await turn.promise;
     } finally {
@@ -57,6 +64,7 @@ export class ReadGate {
 @Injectable()
 export class BoundedReads {
   private readonly gate = new ReadGate();
+  private readonly patience = new AsyncLocalStorage<Patience>();
 
   constructor(private readonly em: EntityManager) {}
 
@@ -65,6 +73,15 @@ export class BoundedReads {
    * it. Four run at once in a process. `now` is the clock of the database. Throws ReadsBusy.
    */
   run<Result>(work: (now: Date) => Promise<Result>): Promise<Result> {
-    return this.gate.run(() => boundedRead(this.em, { statementTimeoutMs: STATEMENT_TIMEOUT_MS }, work));
+    const bounds = { statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+    return this.gate.run(() => boundedRead(this.em, bounds, work), this.patience.getStore());
+  }
+
+  /**
+   * Reads in `work` wait half a minute for their turn: those that must not fail because others read, such as the next page of a
+   * download that has begun.
+   */
+  runPatiently<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.patience.run({ maxWaitMs: PATIENT_WAIT_MS }, work);
   }
 }
