@@ -41,6 +41,6 @@ it('a spreadsheet that opens our CSV runs no formula, whatever separates its cel
   const ours = TEXTS.map((text) => toCsvRow(['1', text, 'end'])).join('');
 
   // It would run them, so that this test can fail.
-  expect((await formulasIn('unsafe', unsafe)).every((count) => count > 5)).toBe(true);
+  expect((await formulasIn('unsafe', unsafe)).every((count) => count > 1)).toBe(true);
   expect(await formulasIn('ours', ours)).toEqual([0, 0, 0]);
 }, 240_000);

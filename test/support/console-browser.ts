@@ -270,13 +270,14 @@ export class ConsolePage {
   }
 
   /** What axe finds: WCAG 2.2 A and AA, and its best practices. */
-  private async accessibilityFindings(): Promise<string[]> {
+  private async accessibilityFindings(isMainCovered: boolean): Promise<string[]> {
     await this.page.evaluate(axe.source);
-    return this.page.evaluate(async () => {
+    return this.page.evaluate(async (isCovered) => {
       const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-      const { violations } = await window.axe.run(document, { runOnly: tags });
+      const context = isCovered ? { exclude: ['main'] } : document;
+      const { violations } = await window.axe.run(context, { runOnly: tags });
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(' | ')}`);
-    });
+    }, isMainCovered);
   }
 
   /** Scripts, styles and handlers in the page itself. Widths that a script has set are none: they obey the policy. */
@@ -291,7 +292,7 @@ export class ConsolePage {
     });
   }
 
-  /** As somebody sets it in their browser, in which text has 16 pixels otherwise. */
+  /** As somebody sets it in their browser, in which text has 16 pixels otherwise. Pictures of the whole page end it. */
   async setTextSize(pixels: number): Promise<void> {
     const session = await this.page.createCDPSession();
     await session.send('Page.setFontSizes', { fontSizes: { standard: pixels, fixed: pixels } });
@@ -312,16 +313,34 @@ export class ConsolePage {
   async screenshot(name: string, options: Pick<ScreenshotOptions, 'type' | 'fullPage'> = {}): Promise<void> {
     const { type = 'png', fullPage = true } = options;
     await mkdir(SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: `${SCREENSHOTS}${name}.${type}`, type, fullPage });
+    // A larger picture than the window would end a text size that was set.
+    await this.page.screenshot({
+      path: `${SCREENSHOTS}${name}.${type}`,
+      type,
+      fullPage,
+      captureBeyondViewport: fullPage,
+    });
   }
 
   /** Keeps a screenshot of the page, settled unless it is to load for ever. Returns what axe finds, what has gone wrong in it, and whether it scrolls sideways. */
-  async findings(screenshot: string, { isLoading = false }: { isLoading?: boolean } = {}): Promise<string[]> {
+  async findings(
+    screenshot: string,
+    {
+      isLoading = false,
+      fullPage = true,
+      isMainCovered = false,
+    }: {
+      isLoading?: boolean;
+      fullPage?: boolean;
+      /** Something lies on it for a moment, which makes parts of it smaller than they are. */
+      isMainCovered?: boolean;
+    } = {},
+  ): Promise<string[]> {
     if (!isLoading) await this.isSettled();
-    await this.screenshot(screenshot);
+    await this.screenshot(screenshot, { fullPage });
     const sideways = await this.sidewaysScroll();
     return [
-      ...(await this.accessibilityFindings()),
+      ...(await this.accessibilityFindings(isMainCovered)),
       ...(await this.inlineParts()),
       ...this.faults,
       ...(sideways > 0 ? [`scrolls sideways by ${sideways} pixels`] : []),
