@@ -3,7 +3,7 @@
 // end. Second: how much slower refreshing is while twenty tabs are open. Both count the reads that were refused as busy.
 import { randomUUID } from 'node:crypto';
 import { median, percentile, sleep, timed, tokenIds } from './support/measure.mjs';
-import { readRefresh, requestAll, Service } from './support/service.mjs';
+import { readRefresh, requestAll, requestRefresh, Service } from './support/service.mjs';
 
 const SECRET = 'a secret of the operators, for this benchmark';
 const VARIABLES = { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: SECRET };
@@ -71,7 +71,11 @@ async function measurePages({ postgres, metadataHost, options, log }) {
   const refreshId = await writeRefresh(database, { project, collection, url, options });
   const beside = await writeOthers(database, { project, collection, url });
   await database.vacuum();
-  const process = await service.startAll([], VARIABLES);
+  const chain = { CHAIN_EVENTS: 'true', RPC_URLS: `1=${metadataHost.url}` };
+  const process = await service.startAll([], { ...VARIABLES, ...chain });
+  // So that the host is known.
+  const first = await requestRefresh(process, project, collection, tokenIds(10));
+  while ((await readRefresh(process, project, first)).status !== 'completed') await sleep(50);
   const [operator, partner] = [await Visitor.signIn(process), await Visitor.signIn(process, project)];
   const middle = Math.floor(options.queued / 2);
   const cursor = Buffer.from(JSON.stringify({ tokenId: String(middle) })).toString('base64url');
@@ -284,8 +288,13 @@ async function writeOthers(database, { project, collection, url }) {
     [host],
   );
   const [{ id: webhookId }] = await database.query(
-    `insert into nft_metadata.webhooks (id, project_id, url, event_types, created_at)
-     values (gen_random_uuid(), $1, 'https://partner.example/hook', '{refresh.completed}', now()) returning id`,
+    `with webhook as (
+       insert into nft_metadata.webhooks (id, project_id, url, event_types, created_at, disabled_at, disabled_reason)
+       values (gen_random_uuid(), $1, 'https://partner.example/hook', '{refresh.completed}', now(), now(), 'for this benchmark')
+       returning id
+     )
+     insert into nft_metadata.event_cursors (kind, name, position, event_index, due_at)
+     select 'webhook', id::text, 0, 0, 'infinity' from webhook returning name as id`,
     [project.id],
   );
   await database.query(
