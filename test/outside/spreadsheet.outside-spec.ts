@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { toCsvRow } from '../../libs/metadata-refresh/src/receipt/csv-row.js';
+import { CSV_HEADER, toCsv, type RefreshToken } from '@app/metadata-refresh';
 
 const run = promisify(execFile);
 
@@ -11,6 +11,24 @@ const run = promisify(execFile);
 const BEGINNINGS = ['', ' ', '\t', '\r', '\n', 'a;', 'a; ', 'a\t', 'a\n', 'a\r\n', 'a,', 'a";', '"', "a',", '\u00a0'];
 const FORMULAS = ['=1+1', '+1+1', '-1+1', '@SUM(1)', '=HYPERLINK("http://evil.example";"x")', `=cmd|' /C calc'!A0`];
 const TEXTS = BEGINNINGS.flatMap((beginning) => FORMULAS.map((formula) => beginning + formula));
+
+/** A token whose URL and traits have this text. */
+function tokenWith(text: string): RefreshToken {
+  const trait = { traitType: text, value: text };
+  return {
+    tokenId: '1',
+    verdict: 'updated',
+    attempts: 1,
+    finishedAt: null,
+    metadataVersion: 2,
+    change: { changedFields: [], traitsAdded: [trait, trait], traitsRemoved: [trait], hasAllTraits: true },
+    errorCode: null,
+    reason: text,
+    statusCode: null,
+    metadataUrl: text,
+    nextAttemptAt: null,
+  };
+}
 
 let folder: string;
 beforeAll(async () => {
@@ -38,7 +56,7 @@ async function formulasIn(name: string, csv: string): Promise<number[]> {
 
 it('a spreadsheet that opens our CSV runs no formula, whatever separates its cells [K35]', async () => {
   const unsafe = TEXTS.map((text) => `1,"${text.replaceAll('"', '""')}",end\r\n`).join('');
-  const ours = TEXTS.map((text) => toCsvRow(['1', text, 'end'])).join('');
+  const ours = CSV_HEADER.slice(1) + toCsv(TEXTS.map(tokenWith));
 
   // It would run them, so that this test can fail.
   expect((await formulasIn('unsafe', unsafe)).every((count) => count > 1)).toBe(true);
