@@ -21,6 +21,8 @@ import { compareTokenIds } from '../token-id-order.js';
 
 export interface Claim {
   tokens: ClaimedToken[];
+  /** The lanes that the claim has served, by their ids. */
+  laneIds: number[];
   /** The claim served its maximum of lanes: others may have due tokens as well. */
   mayHaveLeftLanes: boolean;
   /** Hosts that may have more due tokens. */
@@ -93,6 +95,7 @@ export class RefreshQueue {
     const traces = traceClaim(parts.map(toClaimedRefresh), startedAt);
     return {
       tokens: toTokens(lanes, parts, traces),
+      laneIds: lanes.map(({ id }) => id),
       mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
       fullHosts: fullHosts(lanes, due, divided),
       hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
@@ -164,7 +167,14 @@ export class RefreshQueue {
   }
 }
 
-const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false, lostTokens: 0 };
+const NOTHING: Claim = {
+  tokens: [],
+  laneIds: [],
+  mayHaveLeftLanes: false,
+  fullHosts: new Set(),
+  hasDeferred: false,
+  lostTokens: 0,
+};
 
 /**
  * Hosts with a lane that may have more due tokens: the claim has filled its room, has left tokens out, or has read as many tokens
