@@ -153,15 +153,16 @@ export class RefreshQueue {
   async setCooldown(host: string, seconds: number, reason: string): Promise<void> {
     await sql`
       with before as materialized (
-        select from nft_metadata.metadata_hosts where host = ${host} and cooldown_until > now()
+        -- Locked: of several responses at the same moment, one begins the cooldown, and the others see it.
+        select cooldown_until > now() as is_running from nft_metadata.metadata_hosts where host = ${host} for no key update
       ), saved as (
         insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
-        values (${host}, now() + ${seconds} * interval '1 second')
+        select ${host}::text, now() + ${seconds} * interval '1 second' from (select count(*) from before) as locked
         on conflict (host) do update set cooldown_until = greatest(host.cooldown_until, excluded.cooldown_until)
         returning cooldown_until
       )
       insert into nft_metadata.host_cooldowns (host, started_at, until_at, reason)
-      select ${host}, now(), cooldown_until, ${reason} from saved where not exists (select from before)`.execute(
+      select ${host}, now(), cooldown_until, ${reason} from saved where not exists (select from before where is_running)`.execute(
       this.em.fork().getKysely(),
     );
   }
