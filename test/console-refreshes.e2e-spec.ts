@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { BoundedReads } from '@app/metadata-refresh';
 import { cellsOf, parse } from './support/csv.js';
 import type { z } from 'zod';
@@ -29,6 +32,40 @@ beforeEach(() => test.metadataApi.forgetScripts());
 const FORMULAS = ['=HYPERLINK("http://evil.example")', '+1', '-1', '@SUM(1)', '＝1', ' =1', '\t=2', '\r=3', '\n=4'];
 const ids = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
+/** Failed tokens from 2 on, whose rows take 20 KB each in a download. */
+async function addFailedTokens(refreshId: string, count: number): Promise<void> {
+  await test.database.query(
+    `with failed as (
+       insert into nft_metadata.refresh_errors
+         (refresh_id, token_id, metadata_url, status_code, error_code, reason, created_at)
+       select $1::uuid, n + 1, 'https://cats.example/' || repeat('x', 20000), 404, 'invalid_response_status_code', 'status_404', now()
+       from generate_series(1, $2::int) as n
+       returning refresh_id, token_id
+     ), results as (
+       insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
+       select refresh_id, now(), 1, 'f', token_id from failed
+     )
+     update nft_metadata.refreshes set total = total + $2::int, failed = failed + $2::int where id = $1::uuid`,
+    [refreshId, count],
+  );
+}
+
+/** The response as soon as it begins: nothing of its body is read. */
+async function openDownload(endpoint: string): Promise<IncomingMessage> {
+  const server = test.app.getHttpServer() as Server;
+  if (!server.listening) await test.app.listen(0, '127.0.0.1');
+  const { port } = server.address() as AddressInfo;
+  const request = get({ port, host: '127.0.0.1', path: `/console/api/${endpoint}`, headers: operator.headers() });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
+}
+
+async function readToEnd(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString();
+}
+
 const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
 
 /** A refresh of tokens 1 to 12: 2 not JSON, 3 to 6 and 9 not found, 12 with a server error. */
@@ -463,6 +500,25 @@ it('while reads are busy, a download is refused with 503 and Retry-After, and an
   expect(download.body).toMatchObject({ code: 'busy', requestId: download.headers['x-request-id'] });
   expect(await paused).toMatchObject({ status: 200, refresh: { id: refreshId, state: 'paused' } });
   await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
+});
+
+it('a download that has begun waits while reads are busy, and has all tokens [K41]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const refreshId = await refreshOnce(test, project, ['1']);
+  await addFailedTokens(refreshId, 2500);
+  const others = Promise.withResolvers<void>();
+  const reads = test.app.get(BoundedReads);
+  const download = await openDownload(`refreshes/${refreshId}/tokens.csv`);
+  // More than the buffers of two sockets hold is unread, so the second page has not been asked for.
+  const running = Array.from({ length: 4 }, () => reads.run(() => others.promise));
+
+  const text = readToEnd(download);
+  await operator.get(`refreshes/${refreshId}`).expect(503);
+  others.resolve();
+  await Promise.all(running);
+
+  const ofTokens = (await text).match(/^\d+,/gm);
+  expect(ofTokens).toEqual(['1', ...ids(2, 2501)].map((id) => `${id},`));
 });
 
 it('with mayAct: false, no action is offered, and each one is refused and logged [K22] [K23]', async () => {

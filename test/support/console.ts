@@ -58,6 +58,11 @@ export class ConsoleVisitor {
     return this;
   }
 
+  /** Those with which it is signed in. */
+  headers(): { cookie: string } {
+    return { cookie: this.cookie };
+  }
+
   get(endpoint: string, headers: Record<string, string> = {}): request.Test {
     return this.send('get', endpoint, headers);
   }

@@ -132,7 +132,10 @@ export class FailureOverview {
             offset ${MAX_REFRESHES} limit 1
           ) as by_refreshes
       ), span as materialized (
-        select from_at, extract(epoch from now() - from_at)::float8 as seconds, is_complete
+        select from_at, is_complete,
+          array(
+            select from_at + (now() - from_at) * (part::float8 / ${PARTS}) from generate_series(0, ${PARTS - 1}) as part
+          ) as parts
         from (
           select greatest(by_failures, by_refreshes, ${since(filter)}) as from_at,
             by_failures is null and by_refreshes is null and read.is_complete as is_complete
@@ -142,10 +145,7 @@ export class FailureOverview {
         select refresh_id, reason, error_code, part, count(*)::int as tokens, min(created_at) as first_at,
           max(created_at) as last_at
         from (
-          select recent.*,
-            least(${PARTS}, 1 + floor(
-              ${PARTS} * greatest(0, extract(epoch from created_at - span.from_at)::float8) / greatest(1, span.seconds)
-            ))::int as part
+          select recent.*, width_bucket(created_at, span.parts) as part
           from recent cross join span
           where created_at >= span.from_at
         ) as placed
