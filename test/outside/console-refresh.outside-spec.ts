@@ -168,7 +168,7 @@ describe('what to fix', () => {
     await page.click('Retry the 5 with status_404');
     await page.shows('Retry 5 failed tokens?');
     expect(await page.text('dialog[open]')).toMatch(
-      /only those with status_404\.[^]*This uses 5 of the 29,988 tokens that are left of your hour, which ends at \d\d:\d\d\./,
+      /only those with status_404\.[^]*This uses 5 of the 29,988 tokens that are left of your quota, which is full again at \d\d:\d\d\./,
     );
     expect(await focusedText(page)).toBe('Not now');
     await page.click('Retry 5', 'dialog[open]');
@@ -190,7 +190,7 @@ describe('what to fix', () => {
     const page = await (await running.browser.aPartner(project)).open(`refreshes/${refreshId}`);
 
     await page.click('Retry 7 failed');
-    await page.shows(/That is more than the hour has left\. It works again at \d\d:\d\d/);
+    await page.shows(/That is more than the quota has left\. It works again at \d\d:\d\d/);
     await page.click('Retry 7', 'dialog[open]');
 
     expect(page.calls.filter((call) => call.startsWith('POST'))).toEqual([]);
