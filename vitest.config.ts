@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { mutate } from './test/mutations/mutation-plugin.js';
 import { LongestFirst } from './test/support/longest-first.js';
 
 const lib = (name: string) => fileURLToPath(new URL(`./libs/${name}/src/index.ts`, import.meta.url));
@@ -39,7 +40,11 @@ const withPostgres = {
   hookTimeout: 60_000,
 };
 
+/** The index of a mutation, in a run of `npm run test:mutations`. */
+const mutation = process.env['MUTATION'];
+
 export default defineConfig({
+  plugins: mutation ? [mutate(mutation)] : [],
   resolve: { alias: Object.fromEntries(libs.map((name) => [`@app/${name}`, lib(name)])) },
   test: {
     globals: true,
@@ -87,7 +92,12 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      // Needs programs that npm does not install: Chromium, curl, PgBouncer and promtool.
+      // Breaks one promise after the other, and runs its test in a run of its own.
+      {
+        extends: true,
+        test: { name: 'mutations', include: ['test/mutations/*.mutation-spec.ts'], testTimeout: 900_000 },
+      },
+      // Needs programs that npm does not install: Chromium, curl, PgBouncer, promtool and LibreOffice.
       { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...withPostgres } },
     ],
   },

@@ -1,4 +1,5 @@
 import { commandLine } from './support/command-line.js';
+import { control, untilStatus } from './support/refresh-control.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import {
   aProjectWithEggs,
@@ -172,6 +173,39 @@ it('the command line publishes with a lower min_succeeded, and says before why i
   expect(line).toContain('3 of its 4 tokens are staged and 1 have failed');
   expect(shown.out).toContain(`To stage these again: refresh retry --refresh ${refreshId}\n`);
   expect(published).toMatchObject({ state: 'published', min_succeeded: 0.75, outcome: { updated: 3 } });
+});
+
+it('a retry that would be refused is not offered: of tokens that were cancelled, and of a reveal that has ended', async () => {
+  const [some, ended] = [await aProjectWithEggs(test, 3), await aProjectWithEggs(test, 2)];
+  test.metadataApi.script('3', { status: 503, body: '' }, { status: 200, body: dragon('3') });
+  const { reveal_id: id, refresh_id: refreshId } = await createStaged(some, '--all');
+  await control(test.app, some, refreshId, 'cancel').expect(202);
+  await untilStatus(test, some, refreshId, 'completed');
+  test.metadataApi.forgetScripts();
+  respondWith(test, dragon, ['1']);
+  test.metadataApi.respond('2', 404);
+  const other = await createStaged(ended, '--all');
+  const retry = `To refresh these again: refresh retry --refresh ${other.refresh_id}\n`;
+
+  const shown = await run('reveal', 'show', '--reveal', id);
+  const line = await refused('refresh', 'retry', '--refresh', refreshId);
+  const open = await run('refresh', 'show', '--refresh', other.refresh_id);
+  await run('reveal', 'cancel', '--reveal', other.reveal_id, '--yes');
+  const late = await run('refresh', 'show', '--refresh', other.refresh_id);
+  const published = await json('reveal', 'publish', '--reveal', id, '--min-succeeded', '0.6666');
+
+  expect(shown.out).toContain('summary: total 3, staged 2, failed 1, pending 0\n');
+  expect(shown.out).not.toContain('refresh retry');
+  expect(shown.out).not.toContain('Why tokens failed');
+  expect(shown.out).toContain(
+    `Tokens that were cancelled: refresh tokens --refresh ${refreshId} --verdict cancelled\n` +
+      `To publish it without these: reveal publish --reveal ${id} --min-succeeded 0.6666\n`,
+  );
+  expect(line).toContain(`No token of refresh ${refreshId} has failed.`);
+  expect(open.out).toContain(retry);
+  expect(late.out).not.toContain(retry);
+  expect(late.out).toContain(`Each token that failed: refresh tokens --refresh ${other.refresh_id} --verdict failed\n`);
+  expect(published).toMatchObject({ state: 'published', outcome: { updated: 2 } });
 });
 
 it('a reveal of the command line is published when it is complete, or at its time', async () => {

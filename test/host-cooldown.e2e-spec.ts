@@ -1,4 +1,5 @@
 import { http, readErrors, readRefresh } from './support/project-api.js';
+import { holdRows } from './support/reveals.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { attemptsOf, freezeTimeWithoutCooldowns, refreshOnce, workSecondsLater } from './support/refresh-steps.js';
 
@@ -37,6 +38,25 @@ it('after a 429 no token of the host is fetched until its Retry-After has passed
   for (const refreshId of [first, second]) {
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1 } });
   }
+});
+
+it('a cooldown that several responses ask for at the same moment is one cooldown in the history of its host', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  const { host } = test.metadataApi;
+  await refresh(project, ['1', '2']);
+  const throttled = { status: 429, body: '', headers: { 'retry-after': '40' } };
+  for (const id of ['1', '2']) test.metadataApi.script(id, throttled, { status: 200, body: { name: 'Later' } });
+  const cooldowns = () => test.database.query('select from nft_metadata.host_cooldowns where host = $1', [host]);
+  const before = (await cooldowns()).length;
+  const row = await holdRows(test, 'select from nft_metadata.metadata_hosts where host = $1 for update', [host]);
+
+  const refreshing = refresh(project, ['1', '2']);
+  await row.reached(2);
+  await row.release();
+  await refreshing;
+
+  expect((await cooldowns()).length - before).toBe(1);
+  await secondsLater(41);
 });
 
 it('a refresh shows the cooldown of its host, alone and in the list, until it is over', async () => {

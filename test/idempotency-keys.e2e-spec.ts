@@ -3,6 +3,7 @@ import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import { control, remainingTokens } from './support/refresh-control.js';
+import { holdRows } from './support/reveals.js';
 import { postRefresh } from './support/selections.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -38,13 +39,17 @@ it('fifty requests with the same Idempotency-Key at the same time make one refre
 
 it('requests with the same Idempotency-Key that reach several processes at the same time make one refresh [T18]', async () => {
   const project = await test.aProject({ tokens: ids(500) });
+  await requestRefresh(test.app, project, ['1']);
+  const quota = await holdRows(test, 'select from nft_metadata.refresh_quotas where project_id = $1 for update', [
+    project.id,
+  ]);
   const processes = [await test.anotherProcess(), await test.anotherProcess()].map((module) =>
     module.createNestApplication(),
   );
   for (const app of processes) await app.init();
   const servers = [test.app, ...processes].map((app) => app.getHttpServer() as App);
 
-  const responses = await Promise.all(
+  const sent = Promise.all(
     Array.from({ length: 30 }, (_, index) =>
       request(servers[index % 3]!)
         .post('/v1/metadata-refreshes')
@@ -52,11 +57,23 @@ it('requests with the same Idempotency-Key that reach several processes at the s
         .send({ collection_address: project.collectionAddress, all: true }),
     ),
   );
+  // One process has saved the key and waits for the quota, the others wait for its key.
+  await vi.waitUntil(
+    async () => {
+      const waiting = await test.database.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.length === 3;
+    },
+    { timeout: 10_000 },
+  );
+  await quota.release();
+  const responses = await sent;
 
   expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([202]));
   expect(new Set(responses.map(({ body }) => (body as { refresh_id: string }).refresh_id)).size).toBe(1);
   expect(responses.filter(({ headers }) => headers['idempotent-replayed'] === undefined)).toHaveLength(1);
-  expect(await countRefreshes(project)).toBe(1);
+  expect(await countRefreshes(project)).toBe(2);
 });
 
 it('an Idempotency-Key with another body gets 422, and with the same body in another spelling the first receipt [T19]', async () => {

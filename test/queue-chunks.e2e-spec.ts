@@ -638,6 +638,38 @@ async function cooldownAfterNextSplit() {
   return { end, [Symbol.asyncDispose]: end };
 }
 
+it('tokens that a worker releases leave the chunk of those that it is fetching, and each is fetched once', async () => {
+  const project = await test.aProject({ tokens: ids(16) });
+  const fetching = Promise.withResolvers<void>();
+  // Eight are requested at once. The host asks for a pause: the worker releases the eight that it has not begun.
+  test.metadataApi.script(
+    '1',
+    { status: 429, body: '', headers: { 'retry-after': '40' } },
+    { status: 200, body: { name: '1' } },
+  );
+  for (const tokenId of ids(7, 2)) {
+    test.metadataApi.script(tokenId, { before: () => fetching.promise, status: 200, body: { name: tokenId } });
+  }
+  for (const tokenId of ids(8, 9)) test.metadataApi.respond(tokenId, 200, { name: tokenId });
+  const refreshId = await requestRefresh(test.app, project, ids(16));
+
+  const round = test.worker.runOnce();
+  await vi.waitUntil(async () => (await chunksOf(refreshId)).length === 3, { timeout: 10_000 });
+  const chunks = await chunksOf(refreshId);
+  fetching.resolve();
+  await round;
+  await test.database.advance(41);
+  await test.worker.runOnce();
+
+  expect(chunks).toMatchObject([
+    { tokens: 1, isClaimed: false },
+    { tokens: 7, isClaimed: true },
+    { tokens: 8, isClaimed: false },
+  ]);
+  await expectSucceeded(test.app, project, refreshId, 16);
+  expect(ids(16).map(hitsOf)).toEqual([2, ...ids(15).map(() => 1)]);
+});
+
 it('tokens that wait for a retry after the same response share a chunk, however their delays differ', async () => {
   const project = await test.aProject({ tokens: ids(40) });
   const api = test.metadataApi;

@@ -59,6 +59,25 @@ describe('cancelling a refresh', () => {
     expect(await completionsOf(refreshId)).toEqual([{ succeeded: '0', cancelled: '300' }]);
   });
 
+  it('a refresh that was cancelled a moment ago is not claimed, although its chunks are not cancelled yet', async () => {
+    const project = await test.aProject({ tokens: ids(20) });
+    const refreshId = await requestRefresh(test.app, project, ids(20));
+    // As the call leaves it, if the process that got it dies before its sweep.
+    await test.database.query(
+      `update nft_metadata.refreshes set cancelled_at = now(), sweep_due_at = now() + interval '10 seconds' where id = $1`,
+      [refreshId],
+    );
+
+    await test.worker.runOnce();
+
+    expect(test.metadataApi.totalHits).toBe(0);
+    expect(await summaryOf(project, refreshId)).toMatchObject({ pending: 20 });
+    await test.database.advance(11);
+    await test.worker.runOnce();
+    expect(await untilStatus(test, project, refreshId, 'completed')).toMatchObject({ summary: { cancelled: 20 } });
+    expect(test.metadataApi.totalHits).toBe(0);
+  });
+
   it('a refresh that is cancelled in the middle finishes what is being fetched, and cancels the rest meanwhile [T7]', async () => {
     const project = await test.aProject({ tokens: ids(1000) });
     const { refreshId, finish } = await inTheMiddle(project, ids(1000));

@@ -2,7 +2,7 @@ import { EventDelivery, Webhooks } from '@app/metadata-events';
 import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
 import { TraitRecount } from '@app/token-store';
 import { control } from './support/refresh-control.js';
-import { http, readRefresh, requestRefresh } from './support/project-api.js';
+import { expectSucceeded, http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import {
   aProjectWithEggs,
@@ -586,6 +586,29 @@ describe('beside a publication', () => {
       status: 'completed',
       summary: { succeeded: 2, failed: 0 },
     });
+  });
+
+  it('a worker whose due tokens all belong to collections that are being published does not search for others without end', async () => {
+    // As many lanes as one claim serves.
+    const projects = await Promise.all(Array.from({ length: 8 }, () => test.aProject({ tokens: ['1'] })));
+    const refreshIds = await Promise.all(projects.map((project) => requestRefresh(test.app, project, ['1'])));
+    await test.database.query(
+      `insert into nft_metadata.reveals (
+         id, project_id, collection_id, collection_address, refresh_id, job, publish, min_succeeded, total, created_at, expires_at
+       )
+       select gen_random_uuid(), project_id, collection_id, collection_address, id, 'publish', 'manual', 1, 1, now(), now() + interval '1 day'
+       from nft_metadata.refreshes where id = any($1)`,
+      [refreshIds],
+    );
+
+    await test.worker.runOnce();
+    const states = projects.map((project, index) => readRefresh(test.app, project, refreshIds[index]!));
+    await test.database.query('delete from nft_metadata.reveals where refresh_id = any($1)', [refreshIds]);
+    const during = await Promise.all(states);
+    await test.worker.runOnce();
+
+    expect(during).toMatchObject(projects.map(() => ({ status: 'queued', summary: { pending: 1 } })));
+    for (const [index, project] of projects.entries()) await expectSucceeded(test.app, project, refreshIds[index]!, 1);
   });
 
   it('a push and a restore wait for a publication, and come after it', async () => {

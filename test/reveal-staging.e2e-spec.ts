@@ -1,4 +1,8 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
 import { MetadataRefreshService, Refreshes, RefreshRetention } from '@app/metadata-refresh';
+import { StagingStore, type StagedDocument } from '@app/token-store';
+import { emptyMetadata } from './support/empty-metadata.js';
 import { control } from './support/refresh-control.js';
 import { http, readAttempts, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
@@ -183,6 +187,35 @@ describe('staging a reveal', () => {
       summary: { total: 2, staged: 2 },
     });
     expect(await countStagedDocuments(test, reveal)).toBe(2);
+  });
+
+  it('of two documents that are staged for a token, the one whose fetch began later is shown, whichever is written first', async () => {
+    const project = await aProjectWithEggs(test, 1);
+    const { revealId, refreshId } = await stageReveal(test, project);
+    const late: StagedDocument = {
+      revealId,
+      refreshId,
+      collectionId: project.collectionId,
+      tokenId: '1',
+      fetchSeq: '1',
+      metadata: {
+        ...emptyMetadata,
+        name: 'Old dragon',
+        attributes: [],
+        raw: '{"name":"Old dragon"}',
+        contentHash: 'old',
+      },
+      metadataUrl: 'https://api.example/1',
+      metadataSource: 'metadata_api',
+      etag: undefined,
+      lastModified: undefined,
+    };
+
+    await inTransaction(test.app.get(EntityManager), (em) => test.app.get(StagingStore).stage(em, [late]));
+    await publishReveal(test, project, { revealId });
+
+    const record = await http(test.app).get(`/v1/collections/${project.collectionAddress}/tokens/1`).expect(200);
+    expect(record.body).toMatchObject({ name: 'Dragon 1' });
   });
 
   it('a document that the database cannot store fails its token alone', async () => {

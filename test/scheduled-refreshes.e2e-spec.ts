@@ -124,24 +124,33 @@ it('a project has at most 100 scheduled refreshes, also when many are requested 
   await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
 });
 
-it('a scheduled refresh waits, whole, while the quota has too few tokens left, and begins in the next hour', async () => {
-  const project = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 50 } });
-  const refreshId = await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
-  await acceptedId(test, project, { token_ids: ids(21) });
+it.each([
+  ['a selection', { all: true }],
+  ['a list', { token_ids: ids(30) }],
+])(
+  'a scheduled refresh waits, whole, while the quota has too few tokens left, and begins in the next hour: %s',
+  async (_, tokens) => {
+    const project = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 50 } });
+    const refreshId = await acceptedId(test, project, { ...tokens, not_before: await inSeconds(60) });
+    await acceptedId(test, project, { token_ids: ids(21) });
 
-  await workSecondsLater(61);
-  await test.worker.runOnce();
+    await workSecondsLater(61);
+    await test.worker.runOnce();
 
-  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'queued', summary: { pending: 30 } });
-  expect(test.metadataApi.trafficOf(`/${project.collectionAddress}`).hits).toBe(21);
-  expect(await remaining(project)).toBe(29);
+    expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
+      status: 'queued',
+      summary: { pending: 30 },
+    });
+    expect(test.metadataApi.trafficOf(`/${project.collectionAddress}`).hits).toBe(21);
+    expect(await remaining(project)).toBe(29);
 
-  await workSecondsLater(3600);
-  await test.worker.runOnce();
+    await workSecondsLater(3600);
+    await test.worker.runOnce();
 
-  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'completed' });
-  expect(await remaining(project)).toBe(20);
-});
+    expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'completed' });
+    expect(await remaining(project)).toBe(20);
+  },
+);
 
 it('a scheduled refresh of more tokens than the whole quota is refused when it is requested', async () => {
   const project = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 20, tokensPerSelection: 100 } });

@@ -105,7 +105,7 @@ describe('refreshes that succeed', () => {
     await refresh(project, ['1', '2']);
     test.metadataApi.respond('1', 200, record('Gas')).respond('2', 200, record('Gas'));
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
-    // The write moves the counts before the records: one that waits for this row has done half of its work.
+    // The write moves the counts after the records: one that waits for this row has written all but them.
     const inTheWay = new Client({ connectionString: test.database.url });
     await inTheWay.connect();
     await inTheWay.query('begin');
@@ -121,6 +121,9 @@ describe('refreshes that succeed', () => {
       return waiting!.count > 0;
     }, patiently);
     const meanwhile = [await readToken(project, '1'), await readToken(project, '2'), await lampsOf(project)];
+    const found = await test.app
+      .get(TokenStore)
+      .listTokens({ collectionId: project.collectionId, traits: { Lamp: ['Gas'] } });
     const status = await readRefresh(test.app, project, refreshId);
     await inTheWay.query('rollback');
     await inTheWay.end();
@@ -132,6 +135,7 @@ describe('refreshes that succeed', () => {
       { Oil: 2 },
     ]);
     expect(meanwhile[2]).toEqual({ Oil: 2 });
+    expect(found).toEqual([]);
     expect(status).toMatchObject({ status: 'queued', summary: { pending: 2 } });
     expect([await readToken(project, '1'), await readToken(project, '2')]).toMatchObject([
       { name: 'Gas lamp', attributes: [{ value: 'Gas' }], document: record('Gas'), metadata_version: 2 },

@@ -3,6 +3,7 @@ import { Collections, TokenStore } from '@app/token-store';
 import { Client } from 'pg';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
+import { holdRows } from './support/reveals.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 
@@ -466,6 +467,34 @@ describe('holding a record', () => {
     const scheduled = (await refreshesOf(project)).filter(({ trigger }) => trigger === 'schedule');
     expect(scheduled.length).toBeLessThanOrEqual(1);
     expect(await recordOf(project)).toMatchObject({ name: 'Gas lamp', metadata_version: 4, held_until: null });
+  });
+
+  it('a token whose hold ends before the result of its refresh is written is fetched, and not left as it was [T23]', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    // Another process removes the hold, for which no refresh waits yet.
+    const ended = await holdRows(
+      test,
+      'update nft_metadata.tokens set held_until = null, refresh_after_hold = false where collection_id = $1',
+      [project.collectionId],
+    );
+
+    const round = test.worker.runOnce();
+    await vi.waitUntil(
+      async () => {
+        const waiting = await test.database.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting.length === 1;
+      },
+      { timeout: 10_000 },
+    );
+    await ended.commit();
+    await round;
+
+    expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ verdicts: { updated: 1, held: 0 } });
+    expect(await recordOf(project)).toMatchObject({ name: 'Gas lamp', metadata_version: 4 });
   });
 
   it('tokens that are held and tokens that are not end in one batch, each with its own verdict', async () => {

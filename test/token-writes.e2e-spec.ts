@@ -214,6 +214,31 @@ it.each(
   },
 );
 
+it('a batch locks the counts of trait values in the order of their ids, so that two batches cannot deadlock', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  for (const value of ['Oil', 'Gas']) await write(toWrites(project, await claim(project, ['1']), lamp(value)));
+  const client = new Client(test.database.url);
+  await client.connect();
+  await client.query('begin');
+  await client.query(
+    `select from nft_metadata.collection_traits where collection_id = $1 and value = 'Oil' for update`,
+    [project.collectionId],
+  );
+  const [gas, oil] = [...lamp('Gas').attributes, ...lamp('Oil').attributes];
+
+  const written = write(toWrites(project, await claim(project, ['2']), lamp('Both', { attributes: [gas!, oil!] })));
+  await isOneWaiting();
+  const notLocked = await test.database.query<{ value: string }>(
+    'select value from nft_metadata.collection_traits where collection_id = $1 for update skip locked',
+    [project.collectionId],
+  );
+  await client.end();
+  await written;
+
+  expect(notLocked).toEqual([{ value: 'Gas' }]);
+  expect(await countsOf(project)).toEqual({ Gas: 2, Oil: 1 });
+});
+
 it('a batch of documents and failures locks the records of both in the order of their keys', async () => {
   const project = await test.aProject({ tokens: ids(12) });
   test.metadataApi.respond('1', 404);

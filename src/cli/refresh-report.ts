@@ -9,7 +9,7 @@ export async function printRefresh(session: Session, refresh: ProjectRefreshDeta
   const line = toLine(refresh);
   const failures = await readFailures(session, [id]);
   const progress = speed && { per_second: speed.perSecond, estimated_completion: speed.estimatedCompletion };
-  const advice = [...adviceOfState(refresh), ...nextCommands(refresh)];
+  const advice = [...adviceOfState(refresh), ...nextCommands(refresh, await mayRetry(session, refresh))];
 
   const counts = Object.entries(verdicts).filter(([, count]) => count > 0);
   session.print({ ...line, verdicts, progress, failures, advice }, [
@@ -20,10 +20,17 @@ export async function printRefresh(session: Session, refresh: ProjectRefreshDeta
   ]);
 }
 
-function nextCommands({ id, status, verdicts, failed }: ProjectRefreshDetails): string[] {
+/** A retry of a refresh that staged documents is refused when its reveal takes none any more. */
+async function mayRetry(session: Session, { id, status, failed }: ProjectRefreshDetails): Promise<boolean> {
+  if (failed === 0 || status !== 'completed') return false;
+  const reveal = await (await session.get('reveals')).findByRefresh(id);
+  return reveal === null || ['staging', 'staged', 'published'].includes(reveal.state);
+}
+
+function nextCommands({ id, verdicts, failed }: ProjectRefreshDetails, isRetryable: boolean): string[] {
   return [
     ...(verdicts.updated > 0 ? [`What changed in each token: refresh tokens --refresh ${id} --verdict updated`] : []),
     ...(failed > 0 ? [`Each token that failed: refresh tokens --refresh ${id} --verdict failed`] : []),
-    ...(failed > 0 && status === 'completed' ? [`To refresh these again: refresh retry --refresh ${id}`] : []),
+    ...(isRetryable ? [`To refresh these again: refresh retry --refresh ${id}`] : []),
   ];
 }

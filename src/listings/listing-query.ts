@@ -99,7 +99,7 @@ function parseOrder(orderBy: string | undefined, direction: string | undefined):
 
 function parsePageSize(text: string | undefined): number {
   if (!text) return 50;
-  const size = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
+  const size = /^[1-9][0-9]{0,2}$/.test(text) ? Number(text) : 0;
   if (size < 1 || size > 200) throw wrong('page_size must be a whole number from 1 to 200');
   return size;
 }

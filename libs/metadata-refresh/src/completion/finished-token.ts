@@ -4,13 +4,8 @@ import { NOT_REGISTERED } from './token-error.js';
 import type { ResultCount } from './refresh-progress.js';
 import type { StagedBatch } from '../reveals/reveal-staging.js';
 import { VERDICTS, type Verdict } from '../verdict.js';
+import type { Written } from './written-records.js';
 import type { WriteResult } from '@app/token-store';
-
-/** How the write of a token ended, and the version of its record, if the store tells it. */
-export interface Written {
-  result: WriteResult;
-  version: number | null;
-}
 
 /** Results of tokens for which nothing was requested, and which are no failures. */
 export const WITHOUT_FETCH: ReadonlySet<ItemResult['status']> = new Set(['coalesced', 'held', 'superseded']);

@@ -10,8 +10,8 @@ import {
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { EventOutbox, type RecordedChange } from '../event-outbox.js';
 import type { ItemResult } from './item-result.js';
-import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import type { Written } from './finished-token.js';
+import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
+import { writeRecords, type Written } from './written-records.js';
 
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
 type Failed = Extract<ItemResult, { status: 'failed' }>;
@@ -61,14 +61,10 @@ export class RecordWrites {
         [...succeeded, ...failed, ...held].map(([{ token }]) => token),
       );
     }
-    const changes: MetadataChange[] = [];
     const late: (() => Promise<void>)[] = [];
-    const versions = new Map<MetadataWrite, number>();
-    const written = await this.tokens.writeMetadata(em, writes, {
-      onVersion: (write, version) => void versions.set(write, version),
-      onChange: this.outbox && ((change) => void changes.push(change)),
+    const { tokens, config, outbox } = this;
+    const { written, changes } = await writeRecords(em, { tokens, config, outbox }, writes, {
       defer: (work) => void late.push(work),
-      keepReplaced: keepsDocuments(this.config),
     });
     // A fetch may be written in parts: count its failure once, with its first item.
     const first = failed.filter((same) => same.some(({ item, token }) => item === token.items[0]));
@@ -76,12 +72,8 @@ export class RecordWrites {
       em,
       first.map(([result]) => toFailureWrite(result)),
     );
-    const effective = succeeded.filter((_, index) => written[index] === 'changed');
-    const writtenByToken = new Map(
-      succeeded.map(([{ token }], index): [ItemResult['token'], Written] => {
-        return [token, { result: written[index]!, version: versions.get(writes[index]!) ?? null }];
-      }),
-    );
+    const effective = succeeded.filter((_, index) => written[index]!.result === 'changed');
+    const writtenByToken = new Map(succeeded.map(([{ token }], index) => [token, written[index]!]));
     for (const [{ token }] of held)
       writtenByToken.set(token, { result: 'held', version: token.metadataVersion ?? null });
     await this.requestAfterHold(em, writtenByToken);

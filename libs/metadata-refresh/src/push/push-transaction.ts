@@ -4,7 +4,6 @@ import {
   TokenStore,
   VersionStore,
   type Collection,
-  type MetadataChange,
   type MetadataWrite,
   type TokenReference,
   type WriteResult,
@@ -16,11 +15,12 @@ import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { insertResults } from '../completion/chunk-results.js';
 import { shareContent } from '../completion/content-lock.js';
+import { writeRecords, type RecordParts } from '../completion/written-records.js';
 import { EventOutbox, type RecordedChange } from '../event-outbox.js';
 import { nextFetchSeq } from '../fetch-seq.js';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { TokensNotFound } from '../metadata-refresh.errors.js';
-import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
+import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { insertRefresh } from '../admission/new-refresh.js';
 import { countResults, type ResultCount } from '../completion/refresh-progress.js';
 import { RefreshQuota } from '../admission/refresh-quota.js';
@@ -116,12 +116,7 @@ export class PushTransaction {
 /** A push, and the span that accepts it. */
 type TracedPush = NewPush & { span: Span | undefined };
 
-interface Parts {
-  tokens: TokenStore;
-  versions: VersionStore;
-  config: Pick<MetadataRefreshConfig, 'keepVersions'>;
-  outbox: EventOutbox | undefined;
-}
+type Parts = RecordParts & { versions: VersionStore };
 
 /** A push inside its transaction. */
 export class OpenPush {
@@ -184,29 +179,22 @@ export class OpenPush {
   }
 
   private async writeBatch(records: readonly PushedRecord[]): Promise<void> {
-    const { em, push, parts, fetchSeq } = this;
+    const { em, push, parts, fetchSeq, defer } = this;
     const { refreshId } = push;
-    const changes: MetadataChange[] = [];
-    const versions = new Map<MetadataWrite, number>();
     const writes = records.map((record) => toWrite(push, record, fetchSeq));
-    const results = await parts.tokens.writeMetadata(em, writes, {
-      onChange: (change) => void changes.push(change),
-      onVersion: (write, version) => void versions.set(write, version),
-      defer: this.defer,
-      keepReplaced: keepsDocuments(parts.config),
-    });
-    const missing = writes.filter((_, index) => results[index] === 'missing');
+    const { written, changes } = await writeRecords(em, parts, writes, { defer });
+    const missing = writes.filter((_, index) => written[index]!.result === 'missing');
     if (missing.length > 0) throw new TokensNotFound(missing.map(({ tokenId }) => tokenId));
-    const verdicts = writes.map((write, index) => {
-      const metadataVersion = versions.get(write) ?? null;
-      return { refreshId, tokenId: write.tokenId, verdict: verdictOf(results[index]!), metadataVersion };
+    const verdicts = writes.map(({ tokenId }, index) => {
+      const { result, version } = written[index]!;
+      return { refreshId, tokenId, verdict: verdictOf(result), metadataVersion: version };
     });
     await insertResults(
       em,
       verdicts.map((verdict) => ({ ...verdict, attempts: 0, error: null })),
     );
     this.results.push(...verdicts.map(({ verdict }) => ({ refreshId, verdict })));
-    this.changed += changes.length;
+    this.changed += written.filter(({ result }) => result === 'changed').length;
     await parts.outbox?.add(em, { changes: this.changes });
     this.changes = changes.map((change) => ({ ...change, refreshIds: [] }));
   }

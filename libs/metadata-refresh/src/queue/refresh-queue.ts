@@ -21,6 +21,8 @@ import { compareTokenIds } from '../token-id-order.js';
 
 export interface Claim {
   tokens: ClaimedToken[];
+  /** The lanes that the claim has served, by their ids. */
+  laneIds: number[];
   /** The claim served its maximum of lanes: others may have due tokens as well. */
   mayHaveLeftLanes: boolean;
   /** Hosts that may have more due tokens. */
@@ -93,6 +95,7 @@ export class RefreshQueue {
     const traces = traceClaim(parts.map(toClaimedRefresh), startedAt);
     return {
       tokens: toTokens(lanes, parts, traces),
+      laneIds: lanes.map(({ id }) => id),
       mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
       fullHosts: fullHosts(lanes, due, divided),
       hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
@@ -150,21 +153,29 @@ export class RefreshQueue {
   async setCooldown(host: string, seconds: number, reason: string): Promise<void> {
     await sql`
       with before as materialized (
-        select from nft_metadata.metadata_hosts where host = ${host} and cooldown_until > now()
+        -- Locked: of several responses at the same moment, one begins the cooldown, and the others see it.
+        select cooldown_until > now() as is_running from nft_metadata.metadata_hosts where host = ${host} for no key update
       ), saved as (
         insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
-        values (${host}, now() + ${seconds} * interval '1 second')
+        select ${host}::text, now() + ${seconds} * interval '1 second' from (select count(*) from before) as locked
         on conflict (host) do update set cooldown_until = greatest(host.cooldown_until, excluded.cooldown_until)
         returning cooldown_until
       )
       insert into nft_metadata.host_cooldowns (host, started_at, until_at, reason)
-      select ${host}, now(), cooldown_until, ${reason} from saved where not exists (select from before)`.execute(
+      select ${host}, now(), cooldown_until, ${reason} from saved where not exists (select from before where is_running)`.execute(
       this.em.fork().getKysely(),
     );
   }
 }
 
-const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false, lostTokens: 0 };
+const NOTHING: Claim = {
+  tokens: [],
+  laneIds: [],
+  mayHaveLeftLanes: false,
+  fullHosts: new Set(),
+  hasDeferred: false,
+  lostTokens: 0,
+};
 
 /**
  * Hosts with a lane that may have more due tokens: the claim has filled its room, has left tokens out, or has read as many tokens

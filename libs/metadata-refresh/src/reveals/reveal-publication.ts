@@ -90,7 +90,7 @@ export class RevealPublication {
       const written = await pages.write(await this.toWrites(em, documents));
       for (const { result } of written) outcome[OUTCOME_OF[result]] += 1;
       const versions = written.flatMap(({ result, version }, index) =>
-        result === 'changed' && version !== undefined ? [{ tokenId: documents[index]!.tokenId, version }] : [],
+        result === 'changed' && version !== null ? [{ tokenId: documents[index]!.tokenId, version }] : [],
       );
       await this.staging.recordRevealed(em, revealId, versions);
       after = documents.at(-1)!.tokenId;

@@ -101,13 +101,14 @@ export class RevealReader {
     return toPage(rows.map(toReveal), limit);
   }
 
-  /** The reveal that a refresh stages documents for; null: none. */
-  async findByRefresh(refreshId: string): Promise<string | null> {
+  /** The reveal that a refresh stages documents for; null: none, or it is deleted. */
+  async findByRefresh(refreshId: string): Promise<RevealRow | null> {
     const { rows } = await sql<{ revealId: string | null }>`
       select reveal_id as "revealId" from nft_metadata.refreshes where id = ${refreshId}::uuid`.execute(
       this.em.fork().getKysely(),
     );
-    return rows[0]?.revealId ?? null;
+    const revealId = rows[0]?.revealId ?? null;
+    return revealId === null ? null : findReveal(this.em.fork(), { revealId });
   }
 }
 

@@ -1,10 +1,10 @@
 import { raiseStatementTimeout } from '@app/database';
-import type { MetadataChange, MetadataWrite, TokenStore, WriteOptions, WriteResult } from '@app/token-store';
+import type { MetadataChange, MetadataWrite, WriteOptions } from '@app/token-store';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { lockContent } from '../completion/content-lock.js';
-import type { EventOutbox, RecordedChange } from '../event-outbox.js';
-import { keepsDocuments, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
+import { writeRecords, type RecordParts, type Written } from '../completion/written-records.js';
+import type { RecordedChange } from '../event-outbox.js';
 import { doDeferred } from '../retried-transaction.js';
 import type { RevealReader, RevealRow } from './reveal-reader.js';
 
@@ -51,13 +51,6 @@ async function tryLockJob(em: EntityManager, revealId: string): Promise<boolean>
   return rows[0]!.isLocked;
 }
 
-/** How a record was written. */
-export interface WrittenRecord {
-  result: WriteResult;
-  /** Of the record afterwards; undefined: the store does not tell it. */
-  version: number | undefined;
-}
-
 /** Writes records page by page in one transaction, in the order of token ids, which is the order of locks everywhere. */
 export class RecordPages {
   private readonly late: (() => Promise<void>)[] = [];
@@ -66,28 +59,16 @@ export class RecordPages {
 
   constructor(
     private readonly em: EntityManager,
-    private readonly parts: {
-      tokens: TokenStore;
-      config: Pick<MetadataRefreshConfig, 'keepVersions'>;
-      outbox: EventOutbox | undefined;
-    },
+    private readonly parts: RecordParts,
     private readonly options: Pick<WriteOptions, 'withoutFetch'> = {},
   ) {}
 
   /** Records that the caller has locked, with their events. Results are in the order of the writes. */
-  async write(writes: readonly MetadataWrite[]): Promise<WrittenRecord[]> {
-    const { em, parts } = this;
-    const changes: MetadataChange[] = [];
-    const versions = new Map<MetadataWrite, number>();
-    const results = await parts.tokens.writeMetadata(em, writes, {
-      ...this.options,
-      keepReplaced: keepsDocuments(parts.config),
-      onChange: (change) => void changes.push(change),
-      onVersion: (write, version) => void versions.set(write, version),
-      defer: this.defer,
-    });
+  async write(writes: readonly MetadataWrite[]): Promise<Written[]> {
+    const { em, parts, options, defer } = this;
+    const { written, changes } = await writeRecords(em, parts, writes, { ...options, defer });
     await this.announce(writes, changes);
-    return writes.map((write, index) => ({ result: results[index]!, version: versions.get(write) }));
+    return written;
   }
 
   /** The counts, on rows that other transactions want. Once for all pages, because they are locked in the order of their ids. */

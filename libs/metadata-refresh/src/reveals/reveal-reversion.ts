@@ -29,8 +29,9 @@ import { retried } from '../retried-transaction.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { TokenVersions } from '../versions/token-versions.js';
 import { VERDICTS } from '../verdict.js';
+import type { Written } from '../completion/written-records.js';
 import { RevealReader, type RevealRow } from './reveal-reader.js';
-import { beginJob, PAGE_SIZE, RecordPages, type WrittenRecord } from './reveal-records.js';
+import { beginJob, PAGE_SIZE, RecordPages } from './reveal-records.js';
 import type { RevertOutcome } from './reveal.js';
 
 /** Documents that are normalised before other work of the process has a turn. */
@@ -224,7 +225,7 @@ export class RevealReversion {
   }
 }
 
-function fateOf({ version }: RevealedVersion, token?: StoredToken, written?: WrittenRecord): Fate {
+function fateOf({ version }: RevealedVersion, token?: StoredToken, written?: Written): Fate {
   if (written?.result === 'changed' || written?.result === 'unchanged') return 'restored';
   if (!token || written?.result === 'missing') return 'missing';
   if (token.metadataVersion !== version || written) return 'changedSince';

@@ -59,8 +59,8 @@ export class Reveals {
     const accepted = this.accept({ publish, minSucceeded, maxAgeSeconds });
     const conditions = { ...wanted, trigger: 'reveal', unknownTokens: 'reject' } as const;
     const { refreshId, ...receipt } = await this.admission.request(project, conditions, accepted);
-    const revealId = receipt.isReplayed ? await this.reader.findByRefresh(refreshId) : accepted.id;
-    return { revealId: revealId ?? accepted.id, refreshId, ...receipt };
+    const first = receipt.isReplayed ? await this.reader.findByRefresh(refreshId) : null;
+    return { revealId: first?.id ?? accepted.id, refreshId, ...receipt };
   }
 
   /** The same on behalf of an operator: it counts towards no limit of the project. */
@@ -79,6 +79,11 @@ export class Reveals {
   /** Throws RevealNotFound. */
   get(reference: RevealReference): Promise<Reveal> {
     return this.reader.get(reference);
+  }
+
+  /** The reveal that a refresh, or a retry of its tokens, stages documents for. null: there is none, or it is deleted. */
+  findByRefresh(refreshId: string): Promise<Reveal | null> {
+    return this.reader.findByRefresh(refreshId);
   }
 
   /**

@@ -15,10 +15,11 @@ import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { insertResults } from '../completion/chunk-results.js';
 import { shareContent } from '../completion/content-lock.js';
+import { writeRecords } from '../completion/written-records.js';
 import { EventOutbox } from '../event-outbox.js';
 import { nextFetchSeq } from '../fetch-seq.js';
 import { InvalidHold, TokensNotFound } from '../metadata-refresh.errors.js';
-import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
+import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { insertRefresh } from '../admission/new-refresh.js';
 import { countResults } from '../completion/refresh-progress.js';
 import { inAcceptanceSpan, setAccepted } from '../refresh-trace.js';
@@ -165,17 +166,14 @@ export class TokenRestore {
   }
 
   private async write(em: EntityManager, write: MetadataWrite): Promise<Written> {
-    const changes: MetadataChange[] = [];
     const late: (() => Promise<void>)[] = [];
-    let metadataVersion = 0;
-    const [result] = await this.tokens.writeMetadata(em, [write], {
+    const { tokens, config, outbox } = this;
+    const { written, changes } = await writeRecords(em, { tokens, config, outbox }, [write], {
       withoutFetch: true,
-      keepReplaced: keepsDocuments(this.config),
-      onChange: (change) => void changes.push(change),
-      onVersion: (_, version) => void (metadataVersion = version),
       defer: (work) => void late.push(work),
     });
-    return { result: result!, metadataVersion, changes, late };
+    const { result, version } = written[0]!;
+    return { result, metadataVersion: version ?? 0, changes, late };
   }
 }
 

@@ -29,6 +29,7 @@ function token(host = 'a.example', priority = 2): ClaimedToken {
 const aClaim = (claim: Partial<Claim> = {}) =>
   ({
     tokens: [],
+    laneIds: [],
     mayHaveLeftLanes: false,
     fullHosts: new Set<string>(),
     hasDeferred: false,
@@ -265,9 +266,25 @@ it('claimed tokens are buffered, and more are claimed when half of them have sta
 it('a claim that served its maximum of lanes is followed by another one', async () => {
   const { claims, poll } = aClaimer();
   await poll();
-  await claims[0]!.end(aClaim({ mayHaveLeftLanes: true }));
+  await claims[0]!.end(aClaim({ laneIds: [1, 2], mayHaveLeftLanes: true }));
 
   expect(claims.length).toBe(2);
+});
+
+it('claims that find no token of any lane end when they have seen each of them', async () => {
+  const { claims, poll } = aClaimer();
+  const lanes = [
+    [1, 2],
+    [3, 4],
+    [1, 2],
+  ];
+  await poll();
+  for (const [index, laneIds] of lanes.entries()) await claims[index]!.end(aClaim({ laneIds, mayHaveLeftLanes: true }));
+  const afterOneRound = claims.length;
+  await poll();
+  await claims[3]!.end(aClaim({ laneIds: [1, 2], mayHaveLeftLanes: true }));
+
+  expect([afterOneRound, claims.length]).toEqual([3, 5]);
 });
 
 it('an interactive request is claimed beside a running claim, and both are repeated for what they have skipped', async () => {

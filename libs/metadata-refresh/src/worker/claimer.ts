@@ -68,6 +68,8 @@ export class Claimer {
   /** Two claims skip each other's locked lanes: when the interactive one ends, its lanes may have due tokens. */
   private pollAgain = false;
   private polledAt = -Infinity;
+  /** Lanes with due tokens that no claim could take since the last one that took some: they are being stopped, or revealed. */
+  private readonly idleLanes = new Set<number>();
   /** Until tokens that were in flight for another refresh are due again. */
   private deferral: NodeJS.Timeout | undefined;
 
@@ -190,10 +192,18 @@ export class Claimer {
     const limit = completer.limitBulk(config.claimBatchSize);
     const claim = await this.claim('any', wanted, limit, signal);
     if (claim) {
-      this.pollRequested ||= claim.mayHaveLeftLanes;
+      this.pollRequested ||= claim.mayHaveLeftLanes && this.hasFoundNew(claim);
       if (!this.pollRequested) demand.markNothingDue(wanted, claim.fullHosts);
     }
     this.end('any');
+  }
+
+  /** Whether the claim has taken tokens or seen other lanes than those before it. If not, lanes that have tokens would be repeated for ever. */
+  private hasFoundNew({ tokens, laneIds }: Claim): boolean {
+    const isNew = tokens.length > 0 || laneIds.some((id) => !this.idleLanes.has(id));
+    if (tokens.length > 0 || !isNew) this.idleLanes.clear();
+    else for (const id of laneIds) this.idleLanes.add(id);
+    return isNew;
   }
 
   private async claimInteractiveOnce(signal: AbortSignal): Promise<void> {

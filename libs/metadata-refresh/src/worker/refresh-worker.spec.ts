@@ -65,6 +65,7 @@ function aWorker(...tokenIds: string[]) {
       world.claims += 1;
       return query(() => ({
         tokens: due.splice(0),
+        laneIds: [],
         mayHaveLeftLanes: false,
         hasDeferred: false,
         lostTokens: 0,
