@@ -207,8 +207,8 @@ function GroupRow({
           {where.map(({ label: place, tokens: count }, index) => (
             <span key={place}>
               {index > 0 && ', '}
-              {by === 'host' ? <span class="mono">{place}</span> : <ForeignName text={hostText(place)} />}{' '}
-              {formatCount(count)}
+              {by === 'host' ? <span class="mono">{place}</span> : <ForeignName text={hostText(place)} />} (
+              {formatCount(count)})
             </span>
           ))}
         </span>
