@@ -97,7 +97,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'mutations', include: ['test/mutations/*.mutation-spec.ts'], testTimeout: 900_000 },
       },
-      // Needs programs that npm does not install: Chromium, curl, PgBouncer and promtool.
+      // Needs programs that npm does not install: Chromium, curl, PgBouncer, promtool and LibreOffice.
       { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...withPostgres } },
     ],
   },

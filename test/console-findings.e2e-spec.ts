@@ -176,7 +176,7 @@ it('a project that has used up its quota is found until its hour ends', async ()
   await refreshOnce(test, project, ['1', '2']);
 
   expect(await isFound('quota_used_up')).toMatchObject({
-    title: 'Studio has used up its hour of 2 tokens',
+    title: 'Studio has used up its quota of 2 tokens per hour',
     link: `projects/${project.id}`,
   });
   await test.database.advance(3601);

@@ -1,5 +1,3 @@
-import { createServer, request as forward, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import {
   Injectable,
   SetMetadata,
@@ -21,21 +19,18 @@ import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { map } from 'rxjs';
 import { refreshListSchema, sessionSchema } from '../libs/console/src/wire/index.js';
-import { ADAPTERS, ConsoleVisitor, OPERATOR_SECRET, OWN_PAGE, startConsoleHost } from './support/console.js';
+import {
+  ADAPTERS,
+  CONSOLE_HEADERS,
+  ConsoleVisitor,
+  OPERATOR_SECRET,
+  OWN_PAGE,
+  startConsoleHost,
+} from './support/console.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio, refreshOne, startHostApp, type HostAppOptions } from './support/host-app.js';
+import { PathProxy } from './support/path-proxy.js';
 import { captureStatements } from './support/statements.js';
-
-const HEADERS = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'permissions-policy': 'camera=(), microphone=(), geolocation=()',
-  'x-robots-tag': 'noindex',
-};
 
 let database: TestDatabase;
 let metadataApi: MetadataHost;
@@ -155,9 +150,9 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
       [await visitor.delete('session'), 200, 'no-store'],
     ];
 
-    const names = [...Object.keys(HEADERS), 'cache-control'];
+    const names = [...Object.keys(CONSOLE_HEADERS), 'cache-control'];
     expect(responses.map(([{ status, headers }]) => [status, ...names.map((name) => headers[name])])).toEqual(
-      responses.map(([, status, cacheControl]) => [status, ...Object.values(HEADERS), cacheControl]),
+      responses.map(([, status, cacheControl]) => [status, ...Object.values(CONSOLE_HEADERS), cacheControl]),
     );
     // No other origin may read any of them.
     expect(responses.filter(([{ headers }]) => 'access-control-allow-origin' in headers)).toEqual([]);
@@ -269,7 +264,7 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
       },
     );
     await app.listen(0, '127.0.0.1');
-    await using proxy = await startProxy(app, toInside);
+    await using proxy = await PathProxy.start(app, toInside);
 
     const redirect = await fetch(`${proxy.url}${outside}`, { redirect: 'manual' });
     expect(new URL(redirect.headers.get('location')!, `${proxy.url}${outside}`).pathname).toBe(`${outside}/`);
@@ -394,27 +389,4 @@ function asHelmet(__: unknown, response: { setHeader(name: string, value: string
   response.setHeader('Referrer-Policy', 'origin');
   response.setHeader('X-Frame-Options', 'SAMEORIGIN');
   next();
-}
-
-/** A reverse proxy that keeps the Host header, and changes paths. */
-async function startProxy(target: INestApplication, toInside: (path: string) => string) {
-  const { port } = (target.getHttpServer() as Server).address() as AddressInfo;
-  const server = createServer((incoming, outgoing) => {
-    const { method, headers, url } = incoming;
-    const options = { host: '127.0.0.1', port, method, headers, path: toInside(url!) };
-    incoming.pipe(
-      forward(options, (response) => {
-        outgoing.writeHead(response.statusCode!, response.headers);
-        response.pipe(outgoing);
-      }),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }

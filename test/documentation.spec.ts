@@ -32,6 +32,14 @@ it('every case Z1 to Z54 of a push has a test that names it [V14]', () => {
   expect(Array.from({ length: 54 }, (_, index) => `Z${index + 1}`).filter((tag) => !tags.includes(tag))).toEqual([]);
 });
 
+it('every case K1 to K54 of the console has a test that names it, or a goal of the benchmark', () => {
+  const goals = [...read('bench/console.mjs').matchAll(/text: [`'](K\d+): /g)].map(([, tag]) => tag!);
+  const tags = [...tagsOf(CASE_TAGS), ...goals];
+
+  expect(goals).toContain('K40');
+  expect(Array.from({ length: 54 }, (_, index) => `K${index + 1}`).filter((tag) => !tags.includes(tag))).toEqual([]);
+});
+
 it('every case that a test title names in round brackets is in docs/reference/field-cases.md', () => {
   const cases = read('docs/reference/field-cases.md');
   const tags = tagsOf(/\(([A-Z]\d[^)'"`]*)\)(?=['"`])/g);

@@ -47,8 +47,14 @@ describe('progress', () => {
     const refreshId = await requestRefresh(test.app, project, tokens);
     const page = await operator.open(`refreshes/${refreshId}`);
     await page.shows(/0%\s+0 of 10,000 tokens done/);
-    const seen: { done: number; sum: number }[] = [];
-    const look = async () => seen.push(await readProgress(page));
+    const seen: Progress[] = [];
+    /** What the database had done, and when this was known. */
+    const done: { at: number; count: number }[] = [];
+    const look = async () => {
+      done.push({ count: await countDone(refreshId), at: performance.now() });
+      const at = performance.now();
+      seen.push({ ...(await readProgress(page)), at });
+    };
 
     let isDone = false;
     const work = test.worker.runOnce().then(() => (isDone = true));
@@ -59,10 +65,15 @@ describe('progress', () => {
     await page.shows(/100%\s+10,000 of 10,000 tokens done/, 3000);
     await look();
 
-    const counts = seen.map(({ done }) => done);
+    const counts = seen.map(({ done: count }) => count);
     expect(new Set(seen.map(({ sum }) => sum))).toEqual(new Set([10_000]));
     expect(counts).toEqual(counts.toSorted((one, other) => one - other));
     expect(new Set(counts).size).toBeGreaterThan(2);
+    for (const { done: shown, percent, bar, at } of seen) {
+      expect([percent, Math.abs(bar - shown / 10_000) < 0.02]).toEqual([Math.floor(shown / 100), true]);
+      const behind = done.findLast((known) => known.at <= at - 3000)?.count ?? 0;
+      expect(shown).toBeGreaterThanOrEqual(behind);
+    }
     await page.shows('Completed');
   });
 
@@ -105,6 +116,20 @@ describe('progress', () => {
   });
 });
 
+it('an open overview says that no worker runs within ten seconds, with what to do, and no longer when one does [K53]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const page = await operator.open('');
+  await page.shows(/(What|Nothing) needs you/);
+  expect(await page.text('main')).not.toContain('No worker runs');
+
+  await requestRefresh(test.app, project, ['1']);
+  await test.database.advance(10);
+  await page.shows('No worker runs, and tokens wait', 10_000);
+  await page.shows('Start the service with a worker');
+  await test.worker.runOnce();
+  await page.page.waitForFunction('!document.body.innerText.includes("No worker runs")', { timeout: 10_000 });
+});
+
 describe('what to fix', () => {
   it('three reasons are three rows, the most frequent first, with advice, ids and an example [K26]', async () => {
     const { refreshId } = await aRefreshWithFailures();
@@ -143,7 +168,7 @@ describe('what to fix', () => {
     await page.click('Retry the 5 with status_404');
     await page.shows('Retry 5 failed tokens?');
     expect(await page.text('dialog[open]')).toMatch(
-      /only those with status_404\.[^]*This uses 5 of the 29,988 tokens that are left of your hour, which ends at \d\d:\d\d\./,
+      /only those with status_404\.[^]*This uses 5 of the 29,988 tokens that are left of your quota, which is full again at \d\d:\d\d\./,
     );
     expect(await focusedText(page)).toBe('Not now');
     await page.click('Retry 5', 'dialog[open]');
@@ -165,7 +190,7 @@ describe('what to fix', () => {
     const page = await (await running.browser.aPartner(project)).open(`refreshes/${refreshId}`);
 
     await page.click('Retry 7 failed');
-    await page.shows(/That is more than the hour has left\. It works again at \d\d:\d\d/);
+    await page.shows(/That is more than the quota has left\. It works again at \d\d:\d\d/);
     await page.click('Retry 7', 'dialog[open]');
 
     expect(page.calls.filter((call) => call.startsWith('POST'))).toEqual([]);
@@ -268,14 +293,51 @@ const CLOCK_OF_THE_TEST = `
   performance.later = 0;
   performance.now = () => real() + performance.later;`;
 
-/** Tokens that are done, and the sum of all counts, at one moment. */
-function readProgress({ page }: ConsolePage): Promise<{ done: number; sum: number }> {
-  return page.$eval('.progress', (card: { innerText: string }) => {
+async function countDone(refreshId: string): Promise<number> {
+  const [row] = await test.database.query<{ count: number }>(
+    'select succeeded + failed as count from nft_metadata.refreshes where id = $1',
+    [refreshId],
+  );
+  return row!.count;
+}
+
+/** What a page shows at one moment: tokens that are done, the sum of all counts, the percentage, and how much of the bar is filled. */
+interface Progress {
+  done: number;
+  sum: number;
+  percent: number;
+  bar: number;
+  at: number;
+}
+
+function readProgress({ page }: ConsolePage): Promise<Omit<Progress, 'at'>> {
+  return page.$eval('.progress', (card: ProgressCard) => {
     const toNumber = (text: string) => Number(text.replaceAll(',', ''));
+    const [, isLess, percent] = /(< )?(\d+)%/.exec(card.innerText)!;
     const [, done] = /([\d,]+) of [\d,]+ tokens/.exec(card.innerText)!;
     const sums = [...card.innerText.matchAll(/(?:Updated|Unchanged|Failed|Trying again|Waiting)\s+([\d,]+)/g)];
-    return { done: toNumber(done!), sum: sums.reduce((sum, [, count]) => sum + toNumber(count!), 0) };
+    const widths = [...card.querySelectorAll('.bar i')].map(
+      (part) => [part.className, part.getBoundingClientRect().width] as const,
+    );
+    const whole = card.querySelector('.bar').getBoundingClientRect().width;
+    const filled = widths.filter(([tone]) => !/wait|again|retry/.test(tone)).reduce((sum, [, width]) => sum + width, 0);
+    return {
+      done: toNumber(done!),
+      sum: sums.reduce((sum, [, count]) => sum + toNumber(count!), 0),
+      percent: isLess ? 0 : Number(percent),
+      bar: filled / whole,
+    };
   });
+}
+
+interface Box {
+  className: string;
+  getBoundingClientRect(): { width: number };
+}
+interface ProgressCard {
+  innerText: string;
+  querySelector(selector: string): Box;
+  querySelectorAll(selector: string): Iterable<Box>;
 }
 
 const FOCUSED_NAME = `document.activeElement.getAttribute('aria-label')

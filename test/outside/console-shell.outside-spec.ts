@@ -135,9 +135,10 @@ describe('a connection that is lost', () => {
     await untilCalls(other, 3);
     expect(hidden.calls.slice(before)).toEqual([]);
     await refreshOnce(test, project, ['1', '2', '3']);
+    await hidden.page.evaluate(WAIT_FOR_NEWS);
     await setVisibility(hidden, 'visible');
-    await vi.waitUntil(() => hidden.calls.length > before, { timeout: 1000, interval: 20 });
-    await hidden.shows('1 new', 5000);
+    expect(await hidden.page.evaluate('untilNews')).toBeLessThan(1000);
+    await hidden.shows('1 new');
     expect(await hidden.text('tbody')).toContain(refreshId.slice(0, 8));
   });
 
@@ -238,6 +239,18 @@ describe('what the page is made of', () => {
     await page.shows('There is no such page');
   });
 });
+
+/** In milliseconds from when the page is shown until it shows what has happened meanwhile. */
+const WAIT_FOR_NEWS = `{
+  const shown = new Promise((resolve) => document.addEventListener('visibilitychange', () => resolve(performance.now()), { once: true }));
+  const news = new Promise((resolve) => {
+    const look = () => document.body.innerText.includes('1 new') && resolve(performance.now());
+    new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
+  });
+  globalThis.untilNews = Promise.all([shown, news]).then(([from, to]) => to - from);
+  // This evaluation does not wait for it.
+  undefined;
+}`;
 
 /** `document.hidden`, as the browser tells it. */
 async function setVisibility({ page }: ConsolePage, state: 'hidden' | 'visible'): Promise<void> {

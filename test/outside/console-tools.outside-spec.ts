@@ -132,7 +132,7 @@ describe('the page Validate', () => {
     await page.click('Validate', 'form');
     await page.shows('19 of 20 would be good; 1 would fail; 12 with relative image');
     await page.shows('status_404');
-    await page.shows('60 of 100 tokens of the hour are left');
+    await page.shows('60 of 100 tokens of the quota are left');
     expect(page.path()).toMatch(/^\/validate\?collection=[0-9a-f-]+&tokens=1/);
     await page.click('Refresh these 20');
     await page.shows('20 tokens are refreshed.');

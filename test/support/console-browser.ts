@@ -7,22 +7,30 @@ import {
   launch,
   type Browser,
   type BrowserContext,
+  type HTTPResponse,
   type Page,
   type ScreenshotOptions,
   type Viewport,
 } from 'puppeteer-core';
 import type { SignIn } from '../../libs/console/src/wire/index.js';
-import { OPERATOR_SECRET } from './console.js';
+import { CONSOLE_HEADERS, OPERATOR_SECRET, PICTURE_POLICY } from './console.js';
 import { startApp, type TestApp } from './start-app.js';
 
 /** Screenshots of all pages are kept here, to be looked at. */
 const SCREENSHOTS = fileURLToPath(new URL('../../.data/console-screenshots/', import.meta.url));
+
+interface PageElement {
+  matches(selector: string): boolean;
+  getAttributeNames(): string[];
+  outerHTML: string;
+}
 
 /** What functions below use of the browser that they run in. */
 declare const document: {
   body: { innerText: string };
   documentElement: { scrollWidth: number };
   querySelector(selector: string): object | null;
+  querySelectorAll(selector: string): Iterable<PageElement>;
 };
 declare const window: { innerWidth: number; axe: { run(root: object, options: object): Promise<AxeResult> } };
 
@@ -86,19 +94,30 @@ export class ConsoleBrowser {
     readonly url: string,
   ) {}
 
-  static async start(url: string): Promise<ConsoleBrowser> {
+  /** `extension`: the folder of one that the browser has. */
+  static async start(url: string, extension?: string): Promise<ConsoleBrowser> {
     const browser = await launch({
       executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-dev-shm-usage'],
+      ...(extension !== undefined && { enableExtensions: [extension], pipe: true }),
     });
     return new ConsoleBrowser(browser, url);
   }
 
+  /** A person whose browser has its extension. */
+  aVisitorWithExtension(): BrowserVisitor {
+    return this.added(new BrowserVisitor(this.browser.defaultBrowserContext(), this.url));
+  }
+
   /** A person with cookies and a storage of their own. */
   async aVisitor(credentials?: SignIn): Promise<BrowserVisitor> {
-    const visitor = new BrowserVisitor(await this.browser.createBrowserContext(), this.url);
-    this.visitors.push(visitor);
+    const visitor = this.added(new BrowserVisitor(await this.browser.createBrowserContext(), this.url));
     if (credentials) await visitor.signIn(credentials);
+    return visitor;
+  }
+
+  private added(visitor: BrowserVisitor): BrowserVisitor {
+    this.visitors.push(visitor);
     return visitor;
   }
 
@@ -156,6 +175,7 @@ export class BrowserVisitor {
     this.pages.push(opened);
     await page.setViewport(viewport);
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
+    await page.evaluateOnNewDocument(REPORT_VIOLATIONS);
     if (before !== undefined) await page.evaluateOnNewDocument(before);
     for (const [name, call] of Object.entries(functions)) await page.exposeFunction(name, call);
     if (!javaScript) await page.setJavaScriptEnabled(false);
@@ -167,7 +187,10 @@ export class BrowserVisitor {
 
 /** A page, and what went wrong in it. */
 export class ConsolePage {
-  /** Exceptions, errors on the browser's console, which include reports of the policy, and requests to other origins. */
+  /**
+   * Exceptions, errors on the browser's console, which include reports of the policy, requests to other origins, and responses without
+   * the headers of the console.
+   */
   readonly faults: string[] = [];
   /** Requests to the console's endpoints so far: method and path. */
   readonly calls: string[] = [];
@@ -187,6 +210,11 @@ export class ConsolePage {
       if (new URL(request.url()).origin !== origin) this.faults.push(`requested ${request.url()}`);
       const [, endpoint] = request.url().split(`${url}api/`);
       if (endpoint !== undefined) this.calls.push(`${request.method()} ${endpoint}`);
+    });
+    page.on('response', (response) => {
+      // Not what a test responds with in place of the console.
+      const isConsole = response.url().startsWith(url) && response.remoteAddress().port === Number(new URL(url).port);
+      if (isConsole) this.faults.push(...wrongHeadersOf(response));
     });
   }
 
@@ -242,13 +270,38 @@ export class ConsolePage {
   }
 
   /** What axe finds: WCAG 2.2 A and AA, and its best practices. */
-  private async accessibilityFindings(): Promise<string[]> {
+  private async accessibilityFindings(isMainCovered: boolean): Promise<string[]> {
     await this.page.evaluate(axe.source);
-    return this.page.evaluate(async () => {
+    return this.page.evaluate(async (isCovered) => {
       const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-      const { violations } = await window.axe.run(document, { runOnly: tags });
+      const context = isCovered ? { exclude: ['main'] } : document;
+      const { violations } = await window.axe.run(context, { runOnly: tags });
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(' | ')}`);
+    }, isMainCovered);
+  }
+
+  /** Scripts, styles and handlers in the page itself. Widths that a script has set are none: they obey the policy. */
+  private inlineParts(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const parts = [...document.querySelectorAll('*')].filter(
+        (element) =>
+          element.matches('style, script:not([src])') ||
+          element.getAttributeNames().some((name) => name.startsWith('on')),
+      );
+      return parts.map((element) => `inline: ${element.outerHTML.slice(0, 200)}`);
     });
+  }
+
+  /** As somebody sets it in their browser, in which text has 16 pixels otherwise. Pictures of the whole page end it. */
+  async setTextSize(pixels: number): Promise<void> {
+    const session = await this.page.createCDPSession();
+    await session.send('Page.setFontSizes', { fontSizes: { standard: pixels, fixed: pixels } });
+  }
+
+  /** As Windows does in its high-contrast themes. */
+  async forceColours(): Promise<void> {
+    const session = await this.page.createCDPSession();
+    await session.send('Emulation.setEmulatedMedia', { features: [{ name: 'forced-colors', value: 'active' }] });
   }
 
   /** By how many pixels the page is wider than its window. */
@@ -260,16 +313,35 @@ export class ConsolePage {
   async screenshot(name: string, options: Pick<ScreenshotOptions, 'type' | 'fullPage'> = {}): Promise<void> {
     const { type = 'png', fullPage = true } = options;
     await mkdir(SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: `${SCREENSHOTS}${name}.${type}`, type, fullPage });
+    // A larger picture than the window would end a text size that was set.
+    await this.page.screenshot({
+      path: `${SCREENSHOTS}${name}.${type}`,
+      type,
+      fullPage,
+      captureBeyondViewport: fullPage,
+    });
   }
 
-  /** Keeps a screenshot of the settled page. Returns what axe finds, what has gone wrong in it, and whether it scrolls sideways. */
-  async findings(screenshot: string): Promise<string[]> {
-    await this.isSettled();
-    await this.screenshot(screenshot);
+  /** Keeps a screenshot of the page, settled unless it is to load for ever. Returns what axe finds, what has gone wrong in it, and whether it scrolls sideways. */
+  async findings(
+    screenshot: string,
+    {
+      isLoading = false,
+      fullPage = true,
+      isMainCovered = false,
+    }: {
+      isLoading?: boolean;
+      fullPage?: boolean;
+      /** Something lies on it for a moment, which makes parts of it smaller than they are. */
+      isMainCovered?: boolean;
+    } = {},
+  ): Promise<string[]> {
+    if (!isLoading) await this.isSettled();
+    await this.screenshot(screenshot, { fullPage });
     const sideways = await this.sidewaysScroll();
     return [
-      ...(await this.accessibilityFindings()),
+      ...(await this.accessibilityFindings(isMainCovered)),
+      ...(await this.inlineParts()),
       ...this.faults,
       ...(sideways > 0 ? [`scrolls sideways by ${sideways} pixels`] : []),
     ];
@@ -278,6 +350,22 @@ export class ConsolePage {
   close(): Promise<void> {
     return this.page.close();
   }
+}
+
+const REPORT_VIOLATIONS = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+  console.error('broke the policy: ' + violatedDirective + ' ' + blockedURI);
+});`;
+
+function wrongHeadersOf(response: HTTPResponse): string[] {
+  const headers = response.headers();
+  const { pathname } = new URL(response.url());
+  const expected: Readonly<Record<string, string>> =
+    pathname.endsWith('/image') && response.ok()
+      ? { ...CONSOLE_HEADERS, 'content-security-policy': PICTURE_POLICY }
+      : CONSOLE_HEADERS;
+  return Object.entries(expected)
+    .filter(([name, value]) => headers[name] !== value)
+    .map(([name]) => `${response.status()} ${pathname} has ${name}: ${headers[name]}`);
 }
 
 interface AxeResult {

@@ -11,6 +11,21 @@ import { startHostApp, type HostAppOptions } from './host-app.js';
 
 export const OPERATOR_SECRET = 'a secret of the operators, for tests';
 
+/** What every response of the console has, whatever the application sets. */
+export const CONSOLE_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'permissions-policy': 'camera=(), microphone=(), geolocation=()',
+  'x-robots-tag': 'noindex',
+};
+
+/** The policy of pictures, which strangers have made. */
+export const PICTURE_POLICY = `default-src 'none'; style-src 'unsafe-inline'; sandbox`;
+
 /** What a page of the console sends with each request that changes something. */
 export const OWN_PAGE = {
   'content-type': 'application/json',

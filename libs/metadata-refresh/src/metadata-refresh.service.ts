@@ -206,7 +206,7 @@ export class MetadataRefreshService {
   /**
    * Cancels the pending tokens of a refresh: none is claimed from now on, and they end with the verdict `cancelled` in the
    * background. Their records do not change. Tokens that a worker is fetching end as they end; a retry is cancelled. Tokens that no
-   * worker had begun are given back to the hour that they were charged to, if it is still running. Again: nothing more happens. Returns
+   * worker had begun are given back to the quota, if the hour that they were charged to has not ended. Again: nothing more happens. Returns
    * the refresh as it is now. Throws RefreshNotFound, RefreshAlreadyCompleted.
    */
   async cancelRefresh(

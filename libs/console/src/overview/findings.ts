@@ -78,7 +78,7 @@ export class Findings {
     return usedUp.slice(0, MAX_NAMED).map(({ id, name, quota }) => ({
       kind: 'quota_used_up',
       severity: 'warning',
-      title: `${name} has used up its hour of ${format(quota.limit)} tokens`,
+      title: `${name} has used up its quota of ${format(quota.limit)} tokens per hour`,
       advice: `Its next requests are refused until ${toTime(quota.resetsAt)}. Raise its limit if it needs more.`,
       since: null,
       link: `projects/${encodeURIComponent(id)}`,

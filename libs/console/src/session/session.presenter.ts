@@ -48,7 +48,7 @@ export function toSession(person: Person | null, now: Date, facts: SessionFacts)
     person: person && shown(person),
     mayAct: person?.mayAct ?? false,
     expiresAt: person?.expiresAt?.toISOString() ?? null,
-    // A validation requests a metadata host and counts towards the hour.
+    // A validation requests a metadata host and counts towards the quota.
     pages: pages.filter((page) => hasPage(page) && (page !== 'validate' || (person?.mayAct ?? false))),
     signIn: {
       operatorSecret: signsIn && config.operatorSecret !== undefined,

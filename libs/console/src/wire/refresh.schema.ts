@@ -120,7 +120,7 @@ export const refreshDetailsSchema = timedSchema.extend({
     waits: z.array(z.string()),
     /** null: all its chunks are gone, and nothing waits for a host. */
     host: refreshHostSchema.nullable(),
-    /** The hour of its project. */
+    /** The quota of its project. */
     hour: quotaSchema,
     story: storySchema,
     /** What the person may do now. `retry`: how many tokens it would have; null: none failed. */
@@ -163,7 +163,7 @@ export type RefreshReasons = z.output<typeof refreshReasonsSchema>;
 export const retryRequestSchema = z.strictObject({
   /** Only tokens that failed for one of these reasons. Absent: all. */
   reasons: z.array(z.string().max(100)).min(1).max(20).optional(),
-  /** An operator's choice: whether the tokens count towards the hour of the project. Default: true. */
+  /** An operator's choice: whether the tokens count towards the quota of the project. Default: true. */
   charge: z.boolean().optional(),
 });
 export type RetryRequest = z.output<typeof retryRequestSchema>;

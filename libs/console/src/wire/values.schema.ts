@@ -50,7 +50,7 @@ export const changeSchema = z.object({
   hasAllTraits: z.boolean(),
 });
 
-/** The hour of a project. `resetsAt` is null when nothing of it is used. */
+/** The quota of a project. `resetsAt` is null when nothing of it is used. */
 export const quotaSchema = z.object({
   limit: countSchema,
   used: countSchema,

@@ -207,8 +207,8 @@ function GroupRow({
           {where.map(({ label: place, tokens: count }, index) => (
             <span key={place}>
               {index > 0 && ', '}
-              {by === 'host' ? <span class="mono">{place}</span> : <ForeignName text={hostText(place)} />}{' '}
-              {formatCount(count)}
+              {by === 'host' ? <span class="mono">{place}</span> : <ForeignName text={hostText(place)} />} (
+              {formatCount(count)})
             </span>
           ))}
         </span>
@@ -230,7 +230,7 @@ function GroupRow({
   );
 }
 
-/** A retry is of one refresh, so that it has a page and an hour: those with the most of these tokens are offered. */
+/** A retry is of one refresh, so that it has a page and a quota: those with the most of these tokens are offered. */
 function RetryGroup({ group, isOperator, onClose }: { group: Group; isOperator: boolean; onClose: () => void }) {
   const { isBusy, run } = useAction();
   const [chosen, setChosen] = useState(group.refreshes[0]?.id ?? null);
@@ -259,8 +259,8 @@ function RetryGroup({ group, isOperator, onClose }: { group: Group; isOperator: 
       onClose={onClose}
     >
       <p>
-        Each refresh is retried by itself, and counts towards the hour of {isOperator ? 'its project' : 'your project'}.
-        Which one?
+        Each refresh is retried by itself, and counts towards the quota of {isOperator ? 'its project' : 'your project'}
+        . Which one?
       </p>
       <fieldset class="choices">
         <legend class="sr">Refresh</legend>

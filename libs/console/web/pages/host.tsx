@@ -146,7 +146,7 @@ function CooldownBanner({ host, until, path }: { host: Details; until: string; p
           <circle cx="22" cy="22" r="19" />
           <circle cx="22" cy="22" r="19" stroke-dasharray={`${(seconds / whole) * RING} ${RING}`} />
         </svg>
-        <span aria-hidden="true">{seconds < 1000 ? seconds : '…'}</span>
+        <span aria-hidden="true">{inRing(seconds)}</span>
       </span>
       <div>
         <b>
@@ -175,6 +175,13 @@ function CooldownBanner({ host, until, path }: { host: Details; until: string; p
       )}
     </div>
   );
+}
+
+/** Three characters: "26", "58m", "2h". */
+function inRing(seconds: number): string {
+  if (seconds < 100) return String(seconds);
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 100 ? `${minutes}m` : `${Math.ceil(minutes / 60)}h`;
 }
 
 function ConcurrencyAction({ host, path }: { host: Details; path: string }) {

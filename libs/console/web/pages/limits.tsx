@@ -28,8 +28,8 @@ export function LimitsPage() {
                 ))}
               </dl>
             </section>
-            <HourCard hour={hour} title="Your hour">
-              {hour.remaining === 0 && ' Requests for more are refused until it ends.'}
+            <HourCard hour={hour} title="Your quota">
+              {hour.remaining === 0 && ' Requests for more are refused until it is full again.'}
             </HourCard>
             <ApiKeysCard keys={apiKeys} />
           </div>

@@ -37,7 +37,7 @@ const AGES = [1, 7, 30, 90];
 const EXCEEDED: Record<NonNullable<Estimate['exceeds']>, string> = {
   tokensPerRequest: 'A list of ids may not have so many tokens. Select ranges instead.',
   tokensPerSelection: 'A selection of this project may not have so many tokens. Select ranges, one after another.',
-  tokensPerHour: 'The hour of the project has no room for all of them.',
+  tokensPerHour: 'The quota of the project has no room for all of them.',
 };
 
 /** An estimate, and what it is of: the request is for the same tokens. */

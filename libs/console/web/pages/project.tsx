@@ -64,7 +64,7 @@ export function ProjectPage({ id }: { id: string }) {
               <ApiKeysCard keys={project.apiKeys} {...(project.actions.revokeKeys && { path })} />
             </div>
             <aside class="stack" aria-label="Limits">
-              <HourCard hour={project.hour} title="Its hour" />
+              <HourCard hour={project.hour} title="Its quota" />
               <LimitsCard project={project} path={path} />
             </aside>
           </div>

@@ -18,7 +18,7 @@ export function ProjectsPage() {
   return (
     <>
       <Head title="Projects" tabTitle="Projects" path={[{ text: 'Projects' }]}>
-        <p class="lede">Who may request refreshes, and how much of their hour is used.</p>
+        <p class="lede">Who may request refreshes, and how much of their quota is used.</p>
       </Head>
       <section class="card" aria-label="Projects">
         <Loaded read={list}>

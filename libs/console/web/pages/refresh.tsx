@@ -81,7 +81,7 @@ function Page({ refresh, path, session }: { refresh: Details; path: string; sess
         </div>
         <aside class="stack" aria-label="Around this refresh">
           <HostCard refresh={refresh} />
-          <HourCard hour={refresh.hour} title={refresh.project === null ? 'Your hour' : 'Project’s hour'}>
+          <HourCard hour={refresh.hour} title={refresh.project === null ? 'Your quota' : 'Project’s quota'}>
             {refresh.actions.retry !== null && ` Retrying uses ${formatCount(refresh.actions.retry)}.`}
           </HourCard>
           <Story refresh={refresh} />
@@ -515,7 +515,7 @@ function CancelDialog({ refresh, path, onClose }: { refresh: Details; path: stri
     >
       <p>
         {plural(refresh.pending, 'token')} of {nameOf(refresh.collection)} {refresh.pending === 1 ? 'is' : 'are'} not
-        fetched any more. What is done stays done, and tokens that were never begun are given back to the hour. This
+        fetched any more. What is done stays done, and tokens that were never begun are given back to the quota. This
         cannot be undone.
       </p>
     </Ask>
@@ -579,12 +579,12 @@ function RetryDialog({
             This uses {formatCount(count)} of {hourSentence(refresh.hour, refresh.project?.name ?? null)}
           </>
         ) : (
-          'This uses nothing of the hour of the project.'
+          'This uses nothing of the quota of the project.'
         )}
       </p>
       {isTooMany && (
         <p class="problem">
-          That is more than the hour has left.
+          That is more than the quota has left.
           {resetsAt !== null && ` It works again at ${formatClock(resetsAt)}, or with fewer tokens.`}
         </p>
       )}
@@ -595,7 +595,7 @@ function RetryDialog({
             checked={isCharged}
             onChange={({ currentTarget }) => setCharged(currentTarget.checked)}
           />
-          Count them towards the hour of the project
+          Count them towards the quota of the project
         </label>
       )}
     </Ask>

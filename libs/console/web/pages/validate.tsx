@@ -74,7 +74,7 @@ function ValidationForm({
 }: {
   rows: CollectionList['rows'];
   filters: ReturnType<typeof useFilters<'collection' | 'tokens'>>;
-  /** Whether the tokens count towards the hour of the person. */
+  /** Whether the tokens count towards the quota of the person. */
   isCharged: boolean;
   onResult: (validation: Validation | null) => void;
 }) {
@@ -192,7 +192,7 @@ function Result({ validation, mayAct }: { validation: Validation; mayAct: boolea
       </Table>
       {hour && (
         <p class="foot">
-          {formatCount(hour.remaining)} of {formatCount(hour.limit)} tokens of the hour are left.
+          {formatCount(hour.remaining)} of {formatCount(hour.limit)} tokens of the quota are left.
         </p>
       )}
     </section>

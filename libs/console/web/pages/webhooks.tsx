@@ -110,6 +110,11 @@ function WebhookRow({ webhook }: { webhook: WebhookList['rows'][number] }) {
             for <Age at={failingSince} />, {plural(webhook.failures, 'try', 'tries')}
           </small>
         )}
+        {webhook.lastError !== null && webhook.state !== 'good' && (
+          <small class="under">
+            <Foreign text={webhook.lastError} />
+          </small>
+        )}
       </Cell>
       <Cell isWide>
         <span class="diff">
@@ -120,11 +125,6 @@ function WebhookRow({ webhook }: { webhook: WebhookList['rows'][number] }) {
           ))}
           {webhook.types.length > MAX_TYPES && <small class="faint">and {webhook.types.length - MAX_TYPES} more</small>}
         </span>
-        {webhook.lastError !== null && webhook.state !== 'good' && (
-          <small class="under">
-            <Foreign text={webhook.lastError} />
-          </small>
-        )}
       </Cell>
       <Cell isNumber label="Behind">
         <BoundedCount count={webhook.behind} />

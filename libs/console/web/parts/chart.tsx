@@ -142,7 +142,7 @@ export function TimeLines({
         const x = xOf(time, start) + STEP / 2;
         const y = height - (Math.min(value, top) / top) * height;
         // A point without neighbours is a short line.
-        return move === 'M' ? `M${x - 1} ${y.toFixed(1)}L${x + 1} ${y.toFixed(1)}` : `L${x} ${y.toFixed(1)}`;
+        return move === 'M' ? `M${x - 3} ${y.toFixed(1)}L${x + 3} ${y.toFixed(1)}` : `L${x} ${y.toFixed(1)}`;
       })
       .join('');
   };

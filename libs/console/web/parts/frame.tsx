@@ -181,7 +181,7 @@ function Who({ session }: { session: Session }) {
         {initials}
       </span>
       <span class="name">
-        <b>{person.name}</b>
+        <b title={person.name}>{person.name}</b>
         <small>{(isOperator ? 'Operator' : 'Partner') + (session.mayAct ? '' : ', read-only')}</small>
       </span>
       {session.expiresAt !== null && (

@@ -22,9 +22,9 @@ export function HourCard({ hour, title, children }: { hour: Hour; title: string;
   );
 }
 
-/** "the 18,000 tokens that are left of the hour of Aeon Studio, which ends at 14:47." */
+/** "the 18,000 tokens that are left of the quota of Aeon Studio, which is full again at 14:47." */
 export function hourSentence({ remaining, resetsAt }: Hour, project: string | null): string {
-  const whose = project === null ? 'your hour' : `the hour of ${project}`;
-  const end = resetsAt === null ? '' : `, which ends at ${formatMinute(resetsAt)}`;
+  const whose = project === null ? 'your quota' : `the quota of ${project}`;
+  const end = resetsAt === null ? '' : `, which is full again at ${formatMinute(resetsAt)}`;
   return `the ${formatCount(remaining)} tokens that are left of ${whose}${end}.`;
 }

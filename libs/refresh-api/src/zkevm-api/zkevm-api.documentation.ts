@@ -21,7 +21,7 @@ const retryHeader = { 'retry-after': header('Seconds after which a request can s
 export const limitHeaders = {
   'imx-refreshes-limit': header('Tokens in an hour.', '30000'),
   'imx-remaining-refreshes': header('Tokens left of the quota.', '29999'),
-  'imx-refresh-limit-reset': header('When the hour of the quota ends, RFC 3339.', '2024-04-16T11:06:07.401000Z'),
+  'imx-refresh-limit-reset': header('When the quota is full again, RFC 3339.', '2024-04-16T11:06:07.401000Z'),
   ...retryHeader,
 };
 

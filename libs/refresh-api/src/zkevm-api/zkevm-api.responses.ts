@@ -11,7 +11,7 @@ export const limitsSchema = z.object({
   imx_remaining_refreshes: z.string().meta({ description: 'Tokens left of the quota.', examples: ['29999'] }),
   imx_refresh_limit_reset: z
     .string()
-    .meta({ description: 'When the hour of the quota ends, RFC 3339.', examples: ['2024-04-16T11:06:07.401000Z'] }),
+    .meta({ description: 'When the quota is full again, RFC 3339.', examples: ['2024-04-16T11:06:07.401000Z'] }),
   retry_after: z
     .string()
     .meta({ description: 'Whole seconds until the next request; 0 while tokens are left.', examples: ['0'] }),
