@@ -137,7 +137,8 @@ async function measurePages({ postgres, metadataHost, options, log }) {
     }
   })();
   const times = paths.map(([name]) => [name, []]);
-  for (let round = 0; round < options.pages * 4; round += 1) {
+  log(`reading ${paths.length} pages`);
+  for (let round = 0; round < options.pages * 2; round += 1) {
     for (const [index, [, path, visitor]] of paths.entries()) {
       times[index][1].push((await timed(() => visitor.read(path))).milliseconds);
     }

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const textOf = (path: string) => readFileSync(`${root}${path}`, 'utf8');
 const cases = new Set(
-  [...textOf('docs/reference/field-cases.md').matchAll(/^\| ([UADHS]\d+) +\|/gm)].map(([, number]) => number!),
+  [...textOf('docs/reference/field-cases.md').matchAll(/^(?:\| |- \*\*)([UADHS]\d+)(?: +\||\*\*)/gm)].map(
+    ([, number]) => number!,
+  ),
 );
 /** Numbers in round brackets at the end of titles, and in the rows of `it.each`. */
 const tested = new Set(
