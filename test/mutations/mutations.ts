@@ -369,9 +369,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     promise: 'The result of a token takes about 110 bytes, with its index',
     file: `${REFRESH}migrations/2026-11-28-metadata-refresh.migration.ts`,
-    breaks: 'The version of the record takes eight bytes',
+    breaks: 'A result has another column',
     find: 'metadata_version integer,',
-    replace: 'metadata_version bigint,',
+    replace: 'metadata_version integer, trace uuid not null default gen_random_uuid(),',
     suite: 'test/queue-chunks.e2e-spec.ts',
     title: 'the result of a token takes about 110 bytes, with its index',
   },

@@ -112,6 +112,7 @@ describe('progress', () => {
 
     await page.shows(/host in cooldown for (3\d|40) s/);
     await page.shows(/Updated \d s ago/);
+    await page.page.waitForSelector('[aria-labelledby=tokens] tbody tr');
     expect((await page.texts('[aria-labelledby=tokens] td:last-child'))[0]).toMatch(/^\d+ s$/);
   });
 });
