@@ -898,7 +898,7 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'an event during a hold fetches nothing and ends as held; at the end of the hold, one refresh is made',
   },
   {
-    promise: 'Metadata that was pushed for good, or is held, is not replaced by a reveal',
+    promise: 'Pushed metadata that no fetch may replace (`push_wins`) is not replaced by a reveal',
     file: `${STORE}metadata-writer.ts`,
     breaks: 'What keeps a record is not looked at when a document is written',
     find: `if (token.keptAs && write.metadataSource !== 'pushed' && !withoutFetch) return token.keptAs;`,
