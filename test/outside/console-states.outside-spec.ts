@@ -90,12 +90,12 @@ async function growTo1Million(): Promise<void> {
 }
 
 /** Runs before the scripts of a page: what becomes of its reads of these endpoints. */
-const answering = (pattern: RegExp, answer: string, after = 0) => `{
+const respondingWith = (pattern: RegExp, response: string, after = 0) => `{
   const real = globalThis.fetch;
   let reads = 0;
   globalThis.fetch = (url, init) => {
     if (!${String(pattern)}.test(String(url)) || (reads += 1) <= ${after}) return real(url, init);
-    return ${answer};
+    return ${response};
   };
 }`;
 const NEVER = 'new Promise(() => {})';
@@ -147,27 +147,27 @@ const STATES: Readonly<Record<string, State>> = {
   loading: {
     who: theOperator,
     path: () => 'refreshes',
-    before: answering(/api\/refreshes/, NEVER),
+    before: respondingWith(/api\/refreshes/, NEVER),
     reach: async ({ page }) => void (await page.waitForSelector('.grey.late')),
     isLoading: true,
   },
   error: {
     who: theOperator,
     path: () => 'refreshes',
-    before: answering(/api\/refreshes/, FAULT),
+    before: respondingWith(/api\/refreshes/, FAULT),
     reach: shows('Request 0f9d2c51'),
   },
   stale: {
     who: theOperator,
     path: () => 'refreshes',
-    before: answering(/api\/refreshes/, 'Promise.reject(new TypeError())', 1),
+    before: respondingWith(/api\/refreshes/, 'Promise.reject(new TypeError())', 1),
     reach: shows('Last heard'),
   },
   outdated: { who: theOperator, path: () => 'refreshes', before: YESTERDAY, reach: shows('The console was updated.') },
   'signed-out-meanwhile': {
     who: theOperator,
     path: () => 'refreshes',
-    before: answering(/api\/refreshes/, SIGNED_OUT, 1),
+    before: respondingWith(/api\/refreshes/, SIGNED_OUT, 1),
     reach: shows('Your session has ended.'),
   },
   'sign-in-refused': {
