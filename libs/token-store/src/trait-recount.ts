@@ -57,7 +57,8 @@ export class TraitRecount {
         select id from nft_metadata.collection_traits
         where collection_id = ${collectionId}::uuid order by id for no key update`.execute(em.getKysely());
       const corrected = await sql`
-        with counted as (
+        -- "materialized": with statistics from before, the planner may count all tokens again for each trait.
+        with counted as materialized (
           select trait_id as id, count(*)::int as tokens
           from nft_metadata.token_search as search, unnest(search.trait_ids) as trait_id
           where search.collection_id = ${collectionId}::uuid
