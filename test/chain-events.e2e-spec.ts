@@ -117,7 +117,7 @@ describe('which tokens an event refreshes', () => {
     test.app.useLogger(false);
 
     expect(takeFetches(test)).toEqual({ 2: 1 });
-    expect(lines.filter((line) => line.includes('its arguments are not those of its signature'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('its arguments do not match its signature'))).toHaveLength(1);
   });
 
   it('events before the collection was watched refresh nothing', async () => {
