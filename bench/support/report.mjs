@@ -40,10 +40,17 @@ function goalTable(goals) {
     rows: goals.map(({ text, value, atLeast, atMost, digits = 2 }) => [
       text,
       atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`,
-      value === null ? '–' : value.toFixed(digits),
+      value === null ? '–' : toText(value, digits, { atLeast, atMost }),
       verdict({ value, atLeast, atMost }),
     ]),
   };
+}
+
+/** With one more digit where the rounded value would look as if it met the goal. */
+function toText(value, digits, goal) {
+  const rounded = value.toFixed(digits);
+  const seems = verdict({ value: Number(rounded), ...goal });
+  return seems === verdict({ value, ...goal }) ? rounded : value.toFixed(digits + 1);
 }
 
 function verdict({ value, atLeast = -Infinity, atMost = Infinity }) {
