@@ -641,10 +641,18 @@ async function cooldownAfterNextSplit() {
 it('tokens that a worker releases leave the chunk of those that it is fetching, and each is fetched once', async () => {
   const project = await test.aProject({ tokens: ids(16) });
   const fetching = Promise.withResolvers<void>();
+  const areRequested = () => ids(7, 2).every((tokenId) => test.metadataApi.hits.has(tokenId));
   // Eight are requested at once. The host asks for a pause: the worker releases the eight that it has not begun.
   test.metadataApi.script(
     '1',
-    { status: 429, body: '', headers: { 'retry-after': '40' } },
+    {
+      before: async () => {
+        await vi.waitUntil(areRequested, { timeout: 10_000 });
+      },
+      status: 429,
+      body: '',
+      headers: { 'retry-after': '40' },
+    },
     { status: 200, body: { name: '1' } },
   );
   for (const tokenId of ids(7, 2)) {
