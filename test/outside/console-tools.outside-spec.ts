@@ -94,7 +94,7 @@ describe('the page New refresh', () => {
     await page.shows('“20-5” ends before it begins.');
     await page.fill('Ranges', '5-20');
     await page.click('Estimate', 'form');
-    await page.shows('They count towards your hour, of which 25 of 25 tokens are left.');
+    await page.shows('They count towards your quota, of which 25 of 25 tokens are left.');
     await page.click('Refresh 16 tokens');
     await page.shows('0 of 16 tokens done');
 

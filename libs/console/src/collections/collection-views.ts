@@ -5,6 +5,7 @@ import { notFound } from '../console.errors.js';
 import { formatCursor, toMicroseconds } from '../cursor.js';
 import { Names } from '../names.js';
 import { maySee, ownProjectId, type Person } from '../person.js';
+import { idSchema } from '../query.js';
 import type { CollectionList } from '../wire/collection.schema.js';
 
 const LIST_SIZE = 200;
@@ -44,8 +45,9 @@ export class CollectionViews {
     });
   }
 
-  /** Throws Refused for one of another project. */
+  /** Throws Refused for one of another project, and for a text that is no id. */
   async get(person: Person, collectionId: string): Promise<Collection> {
+    if (!idSchema.safeParse(collectionId).success) throw notFound();
     const collection = await this.collections.find(collectionId);
     if (!collection || !maySee(person, collection.projectId)) throw notFound();
     return collection;

@@ -4,11 +4,9 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Actions, refuseUnlessMayAct, type WantedAction } from '../actions.js';
 import { ConsoleFilter } from '../console.filter.js';
-import { notFound } from '../console.errors.js';
 import { cursorSchema, uuidPositionSchema } from '../cursor.js';
 import type { HttpRequest, HttpResponse } from '../http.js';
 import type { Person } from '../person.js';
-import { idSchema } from '../query.js';
 import { toQuota } from '../refreshes/refreshes.presenter.js';
 import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
@@ -54,7 +52,6 @@ export class CollectionsController {
     @Res() response: HttpResponse,
   ): Promise<void> {
     refuseUnlessMayAct(person);
-    if (!idSchema.safeParse(id).success) throw notFound();
     const collection = await this.views.get(person, id);
     const wanted = toWanted(wantedTokensSchema.parse(body));
     const { tokens, expectedSeconds, exceeds, quota } = await this.newRefreshes.estimate(person, collection, wanted);
@@ -77,7 +74,6 @@ export class CollectionsController {
   ): Promise<void> {
     const wanted: WantedAction = { person, action: 'collection.refresh', target: id };
     const refreshId = await this.actions.run(wanted, async () => {
-      if (!idSchema.safeParse(id).success) throw notFound();
       const collection = await this.views.get(person, id);
       wanted.projectId = collection.projectId;
       wanted.target = `${collection.chainId}/${collection.address}`;

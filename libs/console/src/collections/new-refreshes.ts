@@ -13,7 +13,7 @@ import type { Person } from '../person.js';
 /** Estimates that run at the same time in a process: each may count a million tokens. */
 const MAX_ESTIMATES = 2;
 
-/** Refreshes that people request on the console: those of partners count towards their hour, those of operators towards nothing. */
+/** Refreshes that people request on the console: those of partners count towards their quota, those of operators towards nothing. */
 @Injectable()
 export class NewRefreshes {
   private readonly estimates = new ReadGate(MAX_ESTIMATES);
@@ -25,9 +25,8 @@ export class NewRefreshes {
     if (person.kind === 'operator') {
       return (await this.refreshes.requestSelection(collection, { ...wanted, trigger: 'console' })).refreshId;
     }
-    const { address: collectionAddress, chainId } = collection;
     const project = asRefreshingProject(person.project);
-    return (await this.refreshes.request(project, { collectionAddress, chainId, ...wanted })).refreshId;
+    return (await this.refreshes.request(project, inCollection(collection, wanted))).refreshId;
   }
 
   /** What it would take; `quota` is null if nothing would be charged. Throws ReadsBusy. */
@@ -40,9 +39,11 @@ export class NewRefreshes {
       if (person.kind === 'operator') {
         return { ...(await this.refreshes.estimateSelection(collection, wanted)), quota: null, exceeds: null };
       }
-      const { address: collectionAddress, chainId } = collection;
-      const project = asRefreshingProject(person.project);
-      return this.refreshes.estimate(project, { collectionAddress, chainId, ...wanted });
+      return this.refreshes.estimate(asRefreshingProject(person.project), inCollection(collection, wanted));
     });
   }
+}
+
+function inCollection({ address: collectionAddress, chainId }: Collection, wanted: WantedTokens) {
+  return { collectionAddress, chainId, ...wanted };
 }

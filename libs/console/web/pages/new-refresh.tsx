@@ -261,7 +261,7 @@ function EstimateCard({
       <p>
         {hour === null
           ? isOperator && 'Refreshes of operators count towards no limit.'
-          : `They count towards your hour, of which ${formatCount(hour.remaining)} of ${formatCount(hour.limit)} tokens are left.`}
+          : `They count towards your quota, of which ${formatCount(hour.remaining)} of ${formatCount(hour.limit)} tokens are left.`}
       </p>
       {exceeds && <p class="problem">{EXCEEDED[exceeds]}</p>}
       {tokens > 0 && exceeds === null && (

@@ -126,7 +126,7 @@ function ValidationForm({
         />
         <small>
           Up to {MAX_TOKENS}, apart by commas or spaces; <span class="mono">5-12</span> is a range.
-          {isCharged && ' They count towards your hour.'}
+          {isCharged && ' They count towards your quota.'}
         </small>
       </div>
       <p class="problem" role="alert">
