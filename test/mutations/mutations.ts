@@ -946,6 +946,26 @@ export const MUTATIONS: readonly Mutation[] = [
     suite: 'test/token-restore.e2e-spec.ts',
     title: 'a hold that no refresh has met ends without one',
   },
+  {
+    promise: 'The retention does not delete a reveal whose revert was requested just before',
+    file: `${REFRESH}reveals/reveal-retention.ts`,
+    breaks: 'Whether it may be deleted is not looked at again after the wait for the request',
+    find: 'where id = ${id}::uuid and ${condition}',
+    replace: 'where id = ${id}::uuid',
+    suite: 'test/reveal-revert.e2e-spec.ts',
+    title:
+      'a revert that is requested just before the retention deletes the reveal restores all of it, and the reveal stays',
+  },
+  {
+    promise: 'A reveal that is being deleted is not reverted',
+    file: `${REFRESH}reveals/reveal-reader.ts`,
+    breaks: 'It exists until its row is deleted',
+    find: 'and reveal.deleted_at is null',
+    replace: 'and true',
+    suite: 'test/reveal-revert.e2e-spec.ts',
+    title:
+      'a reveal that the retention has begun to delete does not exist any more, and no revert restores a part of it',
+  },
   // Retention
   {
     promise: 'A refresh that is not completed is never deleted',
