@@ -15,6 +15,7 @@ import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { captureStatements, explainReads } from './support/statements.js';
 
 const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
 const MAX_TOKEN_ID = String(2n ** 256n - 1n);
@@ -215,6 +216,38 @@ describe('a refresh', () => {
     expect(running[0]).toBe('latest');
     expect(new Set(running)).toEqual(new Set(['latest', '1 updated', '2 pending', '3 updated']));
     expect(await latest()).toEqual(['token_id', '1 updated', '2 updated', '3 updated']);
+  });
+
+  it('the tokens that were requested last are found in a bounded part of the requests, and in no chunk but those of pending ones', async () => {
+    const project = await test.aProject({ tokens: ids(1, 60) });
+    test.metadataApi.script('60', { status: 429, body: '' });
+    const refreshId = await refreshOnce(test, project, ids(1, 60));
+    await test.database.query(
+      `insert into nft_metadata.refresh_attempts
+         (collection_id, token_id, refresh_id, attempt, url, outcome, status_code, duration_ms, bytes, attempted_at)
+       select collection_id, 1 + n % 60, id, 1, 'https://cats.example', 'fetched', 200, 20, 500, now()
+       from nft_metadata.refreshes cross join generate_series(0, 29999) as n where id = $1`,
+      [refreshId],
+    );
+    await test.database.query('analyze nft_metadata.refresh_attempts');
+
+    let pending = 0;
+    const statements = await captureStatements(async () => {
+      const { rows, order } = await operator.read(`refreshes/${refreshId}/tokens?order=latest`, refreshTokensSchema);
+      expect([order, rows.length, rows[0]?.tokenId]).toEqual(['latest', 50, '60']);
+      pending = rows.filter(({ verdict }) => verdict === 'pending').length;
+    });
+    const reads = await explainReads(test.database.url, statements);
+
+    const rowsOf = (wanted: string) =>
+      reads.filter(({ table }) => table === wanted).reduce((sum, { rows }) => sum + rows, 0);
+    expect(rowsOf('refresh_attempts')).toBe(250);
+    expect(pending).toBeLessThan(20);
+    // One more for the cooldown of the refresh.
+    expect(rowsOf('refresh_chunks')).toBeLessThanOrEqual(2 * pending + 1);
+    await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
+    await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = '-infinity'");
+    await test.worker.runOnce();
   });
 
   it('all tokens come as CSV to the last digit, and no cell is a formula for a spreadsheet [K33] [K35]', async () => {

@@ -786,6 +786,68 @@ describe('claims', () => {
     },
   );
 
+  /** Refreshes with chunks of one token each. All are of the project of `refreshId`, and of its collection unless it says `isOther`. */
+  const addRefreshes = async (
+    refreshId: string,
+    count: number,
+    {
+      chunks,
+      isOther = false,
+      isClaimed = false,
+      due,
+    }: { chunks: number; isOther?: boolean; isClaimed?: boolean; due: string },
+  ) =>
+    test.database.query(
+      `with refresh as (
+         insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+         select gen_random_uuid(), project_id, case when $4 then gen_random_uuid() else collection_id end, collection_address, source, $3::int,
+           created_at
+         from nft_metadata.refreshes cross join generate_series(1, $2::int) where id = $1
+         returning id, project_id
+       )
+       insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
+       select refresh.id, lane.id, 2, now() + $6::interval, $5, array[number::numeric]
+       from refresh join nft_metadata.lanes as lane using (project_id) cross join generate_series(1, $3::int) as number`,
+      [refreshId, count, chunks, isOther, isClaimed, due],
+    );
+
+  it('a claim reads the chunks in flight, and not all chunks of the refreshes of their collections, when statistics are older than the queue', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const statements = await claimStatements();
+    // Autovacuum has analysed the tables while many chunks were being fetched, and each collection had one refresh.
+    await addRefreshes(refreshId, 3000, { chunks: 10, isOther: true, due: '1 hour' });
+    await addRefreshes(refreshId, 100, { chunks: 50, isOther: true, isClaimed: true, due: '1 hour' });
+    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_chunks');
+    await test.database.query('delete from nft_metadata.refresh_chunks where is_claimed');
+    await addRefreshes(refreshId, 200, { chunks: 50, due: '1 hour' });
+    await addRefreshes(refreshId, 1, { chunks: 1, isClaimed: true, due: '1 hour' });
+    await requestRefresh(test.app, project, ['1']);
+
+    const reads = await explainReads(test.database.url, statements);
+
+    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+    expect(chunks.length).toBeGreaterThan(4);
+    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(100);
+    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+  });
+
+  it('a claim locks the chunks that it takes without reading the others that are due', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const statements = await claimStatements();
+    await addRefreshes(refreshId, 20, { chunks: 1000, due: '-1 second' });
+    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_chunks');
+
+    const reads = await explainReads(test.database.url, statements);
+
+    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+    expect(chunks.length).toBeGreaterThan(4);
+    // The most tokens of one claim are 1,024.
+    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(2000);
+    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+  });
+
   it('a claim goes through the tokens in flight once, not once for each refresh that waits', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);

@@ -114,6 +114,27 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'a claim goes through the tokens in flight once, not once for each refresh that waits',
   },
   {
+    promise:
+      'A claim reads the chunks in flight, and not all chunks of the refreshes of a collection, also with old statistics',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'The planner may join the refreshes of a collection first',
+    find: `offset 0
+      ) as chunk`,
+    replace: ') as chunk',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title:
+      'a claim reads the chunks in flight, and not all chunks of the refreshes of their collections, when statistics are older than the queue',
+  },
+  {
+    promise: 'A claim locks its chunks without reading the others that are due',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'The chunks to lock are joined with the table',
+    find: 'where id = any(array(select id from first)) and not is_paused',
+    replace: 'where id in (select id from first) and not is_paused',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'a claim locks the chunks that it takes without reading the others that are due',
+  },
+  {
     promise: 'A claim reads the first chunks in the index of the queue, also with old statistics',
     file: `${REFRESH}queue/chunk-claim.ts`,
     breaks: 'The planner may estimate which refreshes are stopped',

@@ -175,7 +175,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
       ) as candidate
       where candidate.tokens_before < lane.room
     ), locked as materialized (
-      -- Without a join: with old statistics, the planner would read all chunks of their refreshes.
+      -- Not a join: the planner does not know the limit of each lane, and would read the whole table where many chunks are due.
       -- "not is_paused" again: the sweep may have paused a chunk since this snapshot.
       select * from nft_metadata.refresh_chunks where id = any(array(select id from first)) and not is_paused
       order by due_at, id
