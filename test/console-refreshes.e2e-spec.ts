@@ -502,6 +502,82 @@ it('a partner gets the same for another’s refresh as for one that does not exi
   }
 });
 
+describe('tabs that share what they read', () => {
+  /** As pages ask: a response may be a second old. */
+  const AGED = { 'cache-control': 'max-age=1' };
+  const PATHS = ['', '/reasons', '/tokens?order=latest'];
+
+  it.each(PATHS)(
+    'twenty tabs of one refresh%s are one read, and a client that accepts no age is another one [K41]',
+    async (below) => {
+      const { refreshId } = await aRefreshWithFailures();
+      const path = `refreshes/${refreshId}${below}`;
+      const countReads = async (headers: Record<string, string>) => {
+        const statements = await captureStatements(async () => {
+          const bodies = await Promise.all(
+            Array.from({ length: 20 }, async () => (await operator.get(path, headers).expect(200)).body as object),
+          );
+          for (const body of bodies) expect(body).toEqual({ ...bodies[0], now: expect.any(String) as string });
+        });
+        return statements.filter(({ text }) => text.startsWith('start transaction')).length;
+      };
+
+      expect(await countReads(AGED)).toBe(1);
+      const fresh = await captureStatements(() => operator.get(path).expect(200));
+      expect(fresh.some(({ text }) => text.includes('nft_metadata.refreshes'))).toBe(true);
+    },
+  );
+
+  it('another partner gets the same as for a refresh that does not exist, also just after its own partner and an operator have read it [K20]', async () => {
+    const { project, refreshId } = await aRefreshWithFailures();
+    const [own, stranger] = [await aPartner(project), await aPartner(await test.aProject({ tokens: ['1'] }))];
+    const bodyOf = async (visitor: ConsoleVisitor, path: string) => {
+      const { status, body } = await visitor.get(path, AGED);
+      return { status, ...(body as object), requestId: undefined };
+    };
+
+    for (const below of PATHS) {
+      const path = `refreshes/${refreshId}${below}`;
+      const all = [await bodyOf(operator, path), await bodyOf(own, path), await bodyOf(stranger, path)];
+
+      expect(all.map(({ status }) => status)).toEqual([200, 200, 404]);
+      expect(all[2]).toEqual(await bodyOf(stranger, `refreshes/${UNKNOWN}${below}`));
+      // The other way around: nobody gets the refusal of the stranger.
+      await operator.get(path, AGED).expect(200);
+      await own.get(path, AGED).expect(200);
+    }
+    const [ofOperator, ofOwn, ofStranger] = [
+      await bodyOf(operator, 'refreshes'),
+      await bodyOf(own, 'refreshes'),
+      await bodyOf(stranger, 'refreshes'),
+    ];
+    expect(ofOwn).toMatchObject({ rows: [{ id: refreshId, project: null }] });
+    expect(ofStranger).toMatchObject({ rows: [] });
+    expect(ofOperator).not.toMatchObject({ rows: [] });
+  });
+
+  it('what a person has done is seen at once, also by the tabs of others', async () => {
+    const project = await test.aProject({ tokens: ids(1, 3) });
+    const refreshId = await requestRefresh(test.app, project, ids(1, 3));
+    const [partner, path] = [await aPartner(project), `refreshes/${refreshId}`];
+    const stateOf = async (visitor: ConsoleVisitor) => {
+      const { body } = await visitor.get(path, AGED).expect(200);
+      return refreshDetailsSchema.parse(body).refresh.state;
+    };
+    const states = [await stateOf(operator), await stateOf(partner)];
+
+    for (const action of ['pause', 'resume', 'cancel']) {
+      await operator.post(`${path}/${action}`).expect(200);
+      states.push(await stateOf(operator), await stateOf(partner));
+    }
+
+    const [waiting, paused, resumed, cancelled] = [0, 2, 4, 6].map((at) => new Set(states.slice(at, at + 2)));
+    expect([waiting, paused, resumed]).toEqual([new Set(['queued']), new Set(['paused']), new Set(['queued'])]);
+    expect([...cancelled!].every((state) => ['cancelling', 'cancelled'].includes(state))).toBe(true);
+    await test.worker.runOnce();
+  });
+});
+
 it('while reads are busy, a download is refused with 503 and Retry-After, and an action that was done still says so [K41]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const refreshId = await requestRefresh(test.app, project, ['1']);

@@ -105,6 +105,43 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'the second of two fetches of one token waits for the first, because it needs a newer response',
   },
   {
+    promise:
+      'A refresh that waits for a token in flight is not overtaken by newer ones, however often the token is requested',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'A token is claimed for a newer refresh as soon as it is not in flight',
+    find: 'one.token_id))::bigint < due.accepted_seq',
+    replace: 'one.token_id))::bigint < 0',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'a refresh of a token that is requested again and again waits for the fetch in flight and one more',
+  },
+  {
+    promise: 'Two refreshes never wait for each other',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'A refresh waits for newer ones, too',
+    find: 'one.token_id))::bigint < due.accepted_seq',
+    replace: 'one.token_id)) is not null',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'that waits for the same token',
+  },
+  {
+    promise: 'A refresh of low priority delays no other one',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'Newer refreshes leave a token to one of low priority',
+    find: `cross join unnest('{0,1,2}'::smallint[]) as size`,
+    replace: `cross join unnest('{0,1,2,3}'::smallint[]) as size`,
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'that waits for the same token',
+  },
+  {
+    promise: 'A claim reads few of the chunks that wait for a retry, however many are due within the next second',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'All chunks that are due within a second are read',
+    find: 'limit ${MAX_WAITING_CHUNKS}',
+    replace: '',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'a claim reads only the first of the chunks that are due within the next second',
+  },
+  {
     promise: 'A claim goes through the tokens in flight once',
     file: `${REFRESH}queue/chunk-claim.ts`,
     breaks: 'The tokens in flight are joined with each chunk',
@@ -965,6 +1002,27 @@ export const MUTATIONS: readonly Mutation[] = [
     suite: 'test/reveal-revert.e2e-spec.ts',
     title:
       'a reveal that the retention has begun to delete does not exist any more, and no revert restores a part of it',
+  },
+  // Closing
+  {
+    promise: 'An application does not close its connections while it looks for ended holds',
+    file: `${REFRESH}versions/ended-holds.ts`,
+    breaks: 'The shutdown does not wait for the look',
+    find: 'await this.running?.catch(() => {});',
+    replace: '',
+    suite: 'test/closing.e2e-spec.ts',
+    title:
+      'an application that is closed while it looks for ended holds removes those that it finds, before it closes its connections',
+  },
+  {
+    promise: 'An application that is closed while it opens a connection closes',
+    file: 'src/database/database-driver.ts',
+    breaks: 'The driver is destroyed at once',
+    find: 'await Promise.allSettled(acquiring);',
+    replace: '',
+    suite: 'test/closing.e2e-spec.ts',
+    title:
+      'an application that is closed while it opens a database connection runs the statement for which it does, and closes',
   },
   // Retention
   {

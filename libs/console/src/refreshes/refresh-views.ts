@@ -75,15 +75,19 @@ export class RefreshViews {
   details(person: Person, refreshId: string): Promise<RefreshDetails> {
     return this.reads.run(async (now) => {
       const refresh = await this.get(person, refreshId);
-      const project = await this.projects.findById(refresh.projectId);
+      const { projectId } = refresh;
+      const project = person.kind === 'partner' ? person.project : await this.projects.findById(projectId);
       const limits = await this.refreshes.readLimits(
-        asRefreshingProject(project ?? { id: refresh.projectId, name: '', ownerAddress: '' }),
+        asRefreshingProject(project ?? { id: projectId, name: '', ownerAddress: '' }),
       );
       const pending = await this.pages.findPending(refreshId);
       return {
         now: now.toISOString(),
         refresh: toRefreshDetails(refresh, {
-          names: await this.namesOf(person, [refresh]),
+          names: {
+            projectOf: (id) => (person.kind === 'partner' ? null : { id, name: project?.name ?? id }),
+            collectionOf: await this.names.ofCollections([refresh.collectionId]),
+          },
           pending,
           firstFailure: refresh.failed > 0 ? await this.pages.findFirstFailure(refreshId) : null,
           cooldownSince: refresh.cooldown && (await this.hosts.cooldownSince(refresh.cooldown.host)),
