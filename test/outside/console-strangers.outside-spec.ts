@@ -92,6 +92,22 @@ it.each(Object.keys(HOSTILE).map((name, index) => [name, GOOD[index]!, BROKEN[in
   },
 );
 
+it('a warning about a field leads to its line of the document', async () => {
+  const lines = Array.from({ length: 60 }, (_, index) => `"field ${index}": ${index},`);
+  const document = ['{', '"name": "Lighthouse",', ...lines, '"image": "images/77.png"', '}'].join('\n');
+  test.metadataApi.respond('77', 200, document);
+  const other = await test.aProject({ tokens: ['77'] });
+  await refreshOnce(test, other, ['77']);
+  const page = await operator.open(`tokens/1/${other.collectionAddress}/77?tab=document`);
+  await page.isSettled();
+
+  expect(await page.texts('.doc > .hit')).toEqual([expect.stringMatching(/^63\s*"image": "images\/77.png"$/)]);
+  await page.click('line 63');
+  expect(await page.page.evaluate('document.activeElement.id')).toBe('line-63');
+  expect(await page.page.evaluate('document.activeElement.getBoundingClientRect().top < innerHeight')).toBe(true);
+  expect(await page.findings('token-warning-line')).toEqual([]);
+});
+
 it('a page on which strangers had made elements, links and invisible text would be found out', async () => {
   const page = await operator.open(tokenPath('1'));
   await page.isSettled();
