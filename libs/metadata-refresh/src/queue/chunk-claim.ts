@@ -223,7 +223,10 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
           -- Before any other condition: however many chunks wait for a retry, no more are read.
           limit ${MAX_WAITING_CHUNKS}
         ) as chunk
-        join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
+        -- "offset 0": chunks first. Else the planner may read them again for each refresh of the collection.
+        cross join lateral (
+          select collection_id, accepted_seq from nft_metadata.refreshes where id = chunk.refresh_id offset 0
+        ) as refresh
         join wanted on wanted.lane_id = chunk.lane_id and wanted.collection_id = refresh.collection_id
           and chunk.first_token_id <= wanted.last_token_id and chunk.last_token_id >= wanted.first_token_id
         cross join unnest(chunk.token_ids) as token_id
