@@ -8,7 +8,7 @@ import { Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
 import { CollectionLabel, HostName, hostPath } from '../parts/names.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
-import { Loaded, Loading } from '../parts/states.js';
+import { LoadedPage, Loading } from '../parts/states.js';
 import { Ago, Age, Countdown, When } from '../parts/time.js';
 import { Glyph } from '../parts/glyph.js';
 import { formatCount, formatPercent, plural } from '../text/numbers.js';
@@ -17,11 +17,11 @@ import { formatCount, formatPercent, plural } from '../text/numbers.js';
 export function OverviewPage() {
   const overview = useRead<Overview>('overview', LIST_MS);
   return (
-    <Loaded read={overview}>
+    <LoadedPage read={overview} what="overview">
       {(data) =>
         data.kind === 'operator' ? <OperatorPage overview={data} /> : <PartnerPage to={data.newestRefreshId} />
       }
-    </Loaded>
+    </LoadedPage>
   );
 }
 
@@ -29,7 +29,11 @@ export function OverviewPage() {
 function PartnerPage({ to }: { to: string | null }) {
   const [, navigate] = useLocation();
   useEffect(() => navigate(to === null ? '/refreshes' : `/refreshes/${to}`, { replace: true }), [to]);
-  return <Loading />;
+  return (
+    <div class="card">
+      <Loading />
+    </div>
+  );
 }
 
 function OperatorPage({ overview }: { overview: OperatorOverview }) {
@@ -81,7 +85,7 @@ function Findings({ findings }: { findings: OperatorOverview['findings'] }) {
               </p>
               {since !== null && (
                 <p>
-                  Since <When at={since} />, <Age at={since} />
+                  For <Age at={since} />, since <When at={since} />
                 </p>
               )}
             </div>

@@ -10,7 +10,7 @@ import { Glyph } from '../parts/glyph.js';
 import { Fact, Head } from '../parts/head.js';
 import { HourCard } from '../parts/hour.js';
 import { Icon } from '../parts/icon.js';
-import { chainName, CollectionLabel, shortAddress } from '../parts/names.js';
+import { chainName, CollectionLabel, HEADING_CHARACTERS, shortAddress } from '../parts/names.js';
 import { LoadedPage } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
@@ -34,7 +34,7 @@ export function ProjectPage({ id }: { id: string }) {
       {({ project }) => (
         <>
           <Head
-            title={<ForeignName text={project.name} />}
+            title={<ForeignName text={project.name} max={HEADING_CHARACTERS} />}
             tabTitle={project.name}
             path={[{ text: 'Projects', href: '/projects' }, { text: project.name }]}
             actions={

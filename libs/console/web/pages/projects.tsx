@@ -36,7 +36,7 @@ export function ProjectsPage() {
                   heads={[
                     'Name',
                     'Owner',
-                    'Hour used',
+                    'Quota used',
                     { text: 'Keys', isNumber: true },
                     { text: 'Collections', isNumber: true },
                     { text: 'Last refresh', isNumber: true },
@@ -57,7 +57,7 @@ export function ProjectsPage() {
                       <Cell hide>
                         <span class="mono">{shortAddress(ownerAddress)}</span>
                       </Cell>
-                      <Cell>
+                      <Cell label="Quota">
                         <span class="mini">
                           <Meter
                             used={hour.used}

@@ -12,7 +12,7 @@ import { Copy, Foreign, ForeignUrl } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
 import { HourCard, hourSentence } from '../parts/hour.js';
 import { Icon } from '../parts/icon.js';
-import { AddressLink, CollectionLabel, HostName, hostPath, nameOf } from '../parts/names.js';
+import { AddressLink, CollectionLabel, HEADING_CHARACTERS, HostName, hostPath, nameOf } from '../parts/names.js';
 import { doneOf, RefreshBar, Sums } from '../parts/refresh-progress.js';
 import { Loaded, LoadedPage } from '../parts/states.js';
 import { Ago, Countdown, When, secondsUntil } from '../parts/time.js';
@@ -20,7 +20,15 @@ import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { countWord, formatCount, formatPercent, formatRate, plural } from '../text/numbers.js';
 import { TRIGGER_SENTENCES } from '../text/refreshes.js';
-import { formatAbout, formatClock, formatDuration, secondsBetween, timeLeft, withLocalTimes } from '../text/times.js';
+import {
+  formatAbout,
+  formatClock,
+  formatDuration,
+  formatTook,
+  secondsBetween,
+  timeLeft,
+  withLocalTimes,
+} from '../text/times.js';
 import { describeRuns, shortId } from '../text/token-ids.js';
 import { RefreshTokensCard, tokenFilters } from './refresh-tokens.js';
 
@@ -52,7 +60,7 @@ function Page({ refresh, path, session }: { refresh: Details; path: string; sess
   return (
     <>
       <Head
-        title={<CollectionLabel collection={refresh.collection} />}
+        title={<CollectionLabel collection={refresh.collection} max={HEADING_CHARACTERS} />}
         sign={<Pill {...REFRESH_SIGNS[refresh.state]} />}
         tabTitle={`${percent} · ${name}`}
         path={[
@@ -224,8 +232,7 @@ function Pace({ refresh }: { refresh: Details }) {
   if (completedAt !== null) {
     return (
       <>
-        took <b>{formatDuration(secondsBetween(begunAt ?? createdAt, completedAt))}</b>, ended at{' '}
-        <When at={completedAt} />
+        took <b>{formatTook(secondsBetween(begunAt ?? createdAt, completedAt))}</b>, ended at <When at={completedAt} />
       </>
     );
   }

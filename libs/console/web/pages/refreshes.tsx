@@ -15,7 +15,7 @@ import { Age, Countdown, When } from '../parts/time.js';
 import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
 import { formatCount, formatPercent, plural } from '../text/numbers.js';
 import { TRIGGER_WORDS } from '../text/refreshes.js';
-import { formatDuration, secondsBetween } from '../text/times.js';
+import { formatTook, secondsBetween } from '../text/times.js';
 
 type FilterName = 'project' | 'collection' | 'status' | 'trigger';
 
@@ -66,14 +66,14 @@ export function RefreshesPage({ session }: { session: Session }) {
 
 function TriggerFilter({ filters }: { filters: Filters<FilterName> }) {
   return (
-    <label class="end small muted">
-      Asked by{' '}
+    <label class="end choose">
+      Asked by
       <select
         class="input slim"
         value={filters.values.trigger ?? ''}
         onChange={({ currentTarget }) => filters.set({ trigger: currentTarget.value || null })}
       >
-        <option value="">requests</option>
+        <option value="">a request</option>
         <option value="all">anything</option>
         {Object.entries(TRIGGER_WORDS).map(([trigger, word]) => (
           <option key={trigger} value={trigger}>
@@ -188,7 +188,7 @@ function RefreshRow({ refresh, isOperator }: { refresh: Refresh; isOperator: boo
       </Cell>
       {isOperator && <Cell hide>{refresh.project?.name ?? '–'}</Cell>}
       <Cell hide>{TRIGGER_WORDS[refresh.trigger]}</Cell>
-      <Cell isNumber>
+      <Cell isNumber label="Started">
         <When at={refresh.createdAt} />
       </Cell>
       <Cell isNumber hide>
@@ -208,7 +208,7 @@ function Took({ refresh: { state, createdAt, begunAt, completedAt } }: { refresh
       </span>
     );
   }
-  return <>{formatDuration(secondsBetween(from, completedAt))}</>;
+  return <>{formatTook(secondsBetween(from, completedAt))}</>;
 }
 
 /** Rows of running refreshes change in place, but new ones wait: what somebody is about to click does not move. */

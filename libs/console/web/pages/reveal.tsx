@@ -7,7 +7,7 @@ import { Ask } from '../parts/dialog.js';
 import { Copy } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { AddressLink, CollectionLabel, nameOf } from '../parts/names.js';
+import { AddressLink, CollectionLabel, HEADING_CHARACTERS, nameOf } from '../parts/names.js';
 import { RevealBar } from '../parts/reveal-bar.js';
 import { RevealChangesCard } from '../parts/reveal-changes.js';
 import { LoadedPage } from '../parts/states.js';
@@ -33,7 +33,7 @@ function Page({ reveal }: { reveal: Details }) {
   return (
     <>
       <Head
-        title={<CollectionLabel collection={collection} />}
+        title={<CollectionLabel collection={collection} max={HEADING_CHARACTERS} />}
         sign={<Pill {...REVEAL_SIGNS[state]} />}
         tabTitle={`Reveal of ${nameOf(collection)}`}
         path={[{ text: 'Reveals', href: '/reveals' }, { text: nameOf(collection) }, { text: id.slice(0, 8) }]}
@@ -67,7 +67,7 @@ function Page({ reveal }: { reveal: Details }) {
           <section class="card pad" aria-labelledby="plan">
             <h2 id="plan">Plan</h2>
             <dl class="kv">
-              <dt>Published</dt>
+              <dt>Publication</dt>
               <dd>
                 <Plan reveal={reveal} />
               </dd>
@@ -128,7 +128,7 @@ function StateSentence({ reveal }: { reveal: Details }) {
         <>All that it needs is staged, and nobody sees anything of it until it is published.{late}</>
       ) : (
         <>
-          {formatCount(staged)} tokens are staged, and {formatCount(required)} must be.{' '}
+          {plural(staged, 'token')} {staged === 1 ? 'is' : 'are'} staged, and {formatCount(required)} must be.{' '}
           <Link class="link" href={`/refreshes/${refreshId}`}>
             Retry the failed ones
           </Link>
@@ -268,7 +268,7 @@ function Actions({ reveal }: { reveal: Details }) {
       {(publish || publishAnyway) && (
         <button type="button" class="btn main" onClick={() => setStep('publish')}>
           <Icon name="check" />
-          {publish ? 'Publish' : `Publish ${formatCount(reveal.staged)} tokens`}
+          {publish ? 'Publish' : `Publish ${plural(reveal.staged, 'token')}`}
         </button>
       )}
       {step === 'publish' && <Publish reveal={reveal} onClose={() => setStep(null)} />}

@@ -26,7 +26,7 @@ export function RevealsPage({ session }: { session: Session }) {
         <Loaded read={list}>
           {({ rows, next }) =>
             rows.length === 0 ? (
-              <Empty icon="sun" title="There is no reveal yet">
+              <Empty icon="eye" title="There is no reveal yet">
                 <p>
                   Create one with <span class="mono">POST /v1/reveals</span> or{' '}
                   <span class="mono">cli reveal create</span>, and it is here.

@@ -9,7 +9,7 @@ import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
 import { BoundedCount, Empty, formatBounded, LoadedPage } from '../parts/states.js';
 import { Cell, Pager, Row, Table } from '../parts/table.js';
-import { Age, Ago, Countdown, When } from '../parts/time.js';
+import { Age, Ago, Due, When } from '../parts/time.js';
 import { Pill, WEBHOOK_SIGNS } from '../parts/verdict.js';
 import { formatCount, plural } from '../text/numbers.js';
 
@@ -89,7 +89,7 @@ function StateBanner({ webhook }: { webhook: Details }) {
           {formatBounded(behind, 'event')} {behind.count === 1 ? 'waits' : 'wait'} for it.{' '}
           {nextAttemptAt !== null && (
             <>
-              It is tried again in <Countdown until={nextAttemptAt} />.
+              It is tried again <Due at={nextAttemptAt} />.
             </>
           )}
         </p>
@@ -186,7 +186,7 @@ function Figures({ webhook: { behind, failures, lastDelivery, nextAttemptAt } }:
         <div>
           <dt>Behind</dt>
           <dd>
-            <BoundedCount count={behind} /> <small>events</small>
+            <BoundedCount count={behind} /> <small>{behind.count === 1 ? 'event' : 'events'}</small>
           </dd>
           <dd class="note">{behind.count === 0 ? 'it has everything' : 'not received yet'}</dd>
         </div>
@@ -198,7 +198,7 @@ function Figures({ webhook: { behind, failures, lastDelivery, nextAttemptAt } }:
               'nothing to send'
             ) : (
               <>
-                next try in <Countdown until={nextAttemptAt} />
+                next try <Due at={nextAttemptAt} />
               </>
             )}
           </dd>

@@ -54,7 +54,7 @@ const MENU: readonly { title: string; entries: readonly Entry[] }[] = [
         isBad: true,
       },
       { page: 'validate', href: '/validate', icon: 'flask', text: 'Validate' },
-      { page: 'reveals', href: '/reveals', icon: 'sun', text: 'Reveals' },
+      { page: 'reveals', href: '/reveals', icon: 'eye', text: 'Reveals' },
     ],
   },
   {

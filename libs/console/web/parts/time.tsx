@@ -29,6 +29,13 @@ export function Countdown({ until }: { until: string }) {
   return <time {...exact(until)}>{formatDuration(secondsUntil(until, now))}</time>;
 }
 
+/** "in 26 s", and "now" from then on. */
+export function Due({ at }: Props) {
+  const now = useServerTime();
+  const seconds = secondsUntil(at, now);
+  return <time {...exact(at)}>{seconds === 0 ? 'now' : `in ${formatDuration(seconds)}`}</time>;
+}
+
 export function secondsUntil(until: string, now: number): number {
   return Math.max(0, Math.ceil((Date.parse(until) - now) / 1000));
 }

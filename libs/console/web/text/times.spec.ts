@@ -5,6 +5,7 @@ import {
   formatDay,
   formatOnDay,
   formatDuration,
+  formatTook,
   formatWhen,
   timeLeft,
   withLocalTimes,
@@ -23,6 +24,10 @@ it('a duration is exact to the second below an hour', () => {
     '2 h 10 min',
     '4 days',
   ]);
+});
+
+it('what took less than a second did not take none', () => {
+  expect([0, 0.9, 1, 61].map(formatTook)).toEqual(['< 1 s', '< 1 s', '1 s', '1 min 1 s']);
 });
 
 it('an estimate promises no more than it knows', () => {

@@ -13,6 +13,11 @@ export function formatDuration(seconds: number): string {
   return plural(Math.floor(whole / DAY), 'day');
 }
 
+/** How long something took that has ended: what is shorter than a second did not take none. */
+export function formatTook(seconds: number): string {
+  return seconds < 1 ? '< 1 s' : formatDuration(seconds);
+}
+
 function joined(seconds: number, large: number, largeName: string, small: number, smallName: string): string {
   const rest = Math.floor((seconds % large) / small);
   const first = `${Math.floor(seconds / large)} ${largeName}`;
