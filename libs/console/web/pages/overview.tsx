@@ -31,7 +31,7 @@ function PartnerPage({ to }: { to: string | null }) {
   useEffect(() => navigate(to === null ? '/refreshes' : `/refreshes/${to}`, { replace: true }), [to]);
   return (
     <div class="card">
-      <Loading />
+      <Loading isPage />
     </div>
   );
 }

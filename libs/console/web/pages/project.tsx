@@ -169,7 +169,7 @@ function RecentRefreshes({ project: { id, refreshes } }: { project: Details }) {
                   <span class="faint">0</span>
                 )}
               </Cell>
-              <Cell isNumber>
+              <Cell isNumber label="Started">
                 <When at={refresh.createdAt} />
               </Cell>
             </Row>

@@ -240,11 +240,15 @@ function Happened({ token, refresh }: { token: RefreshToken; refresh: Details })
             : response.statusCode === null
               ? response.reason
               : `Response ${response.statusCode}`}
-          ; trying again{' '}
-          {nextAttemptAt !== null && (
-            <b class="strong">
-              <Due at={nextAttemptAt} />
-            </b>
+          {nextAttemptAt === null ? (
+            '; tried again when the refresh goes on'
+          ) : (
+            <>
+              ; trying again{' '}
+              <b class="strong">
+                <Due at={nextAttemptAt} />
+              </b>
+            </>
           )}
           , try {formatCount(attempts + 1)} of {formatCount(refresh.maxAttempts)}
         </span>

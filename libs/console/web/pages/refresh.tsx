@@ -15,7 +15,7 @@ import { Icon } from '../parts/icon.js';
 import { AddressLink, CollectionLabel, HEADING_CHARACTERS, HostName, hostPath, nameOf } from '../parts/names.js';
 import { doneOf, RefreshBar, Sums } from '../parts/refresh-progress.js';
 import { Loaded, LoadedPage } from '../parts/states.js';
-import { Ago, Countdown, When, secondsUntil } from '../parts/time.js';
+import { Ago, At, Countdown, secondsUntil } from '../parts/time.js';
 import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { countWord, formatCount, formatPercent, formatRate, plural } from '../text/numbers.js';
@@ -23,6 +23,7 @@ import { TRIGGER_SENTENCES } from '../text/refreshes.js';
 import {
   formatAbout,
   formatClock,
+  formatClockOn,
   formatDuration,
   formatTook,
   secondsBetween,
@@ -135,8 +136,8 @@ function Facts({ refresh }: { refresh: Details }) {
             </Link>
           </>
         )}
-        {event && `, ${event.kind.replaceAll('_', ' ')} in block ${formatCount(event.blockNumber)}`} at{' '}
-        <When at={createdAt} />
+        {event && `, ${event.kind.replaceAll('_', ' ')} in block ${formatCount(event.blockNumber)}`}{' '}
+        <At at={createdAt} />
       </Fact>
     </div>
   );
@@ -214,6 +215,7 @@ function Progress({ refresh, linkOf }: { refresh: Details; linkOf: (verdict: str
         <strong>{formatPercent(done, refresh.total)}</strong>
         <span class="muted">
           {formatCount(done)} of {plural(refresh.total, 'token')} done
+          {refresh.cancelled > 0 && `, ${formatCount(refresh.cancelled)} cancelled`}
         </span>
         <span class="right">
           <Pace refresh={refresh} />
@@ -232,14 +234,14 @@ function Pace({ refresh }: { refresh: Details }) {
   if (completedAt !== null) {
     return (
       <>
-        took <b>{formatTook(secondsBetween(begunAt ?? createdAt, completedAt))}</b>, ended at <When at={completedAt} />
+        took <b>{formatTook(secondsBetween(begunAt ?? createdAt, completedAt))}</b>, ended <At at={completedAt} />
       </>
     );
   }
   if (state === 'scheduled' && notBefore !== null) {
     return (
       <>
-        begins at <When at={notBefore} />
+        begins <At at={notBefore} />
       </>
     );
   }
@@ -363,8 +365,10 @@ function Example({ example: { tokenId, metadataUrl, body } }: { example: NonNull
 }
 
 function HostCard({ refresh }: { refresh: Details }) {
+  const now = useServerTime();
   const { host, waits } = refresh;
-  if (host === null && waits.length === 0) return null;
+  const isEnded = refresh.completedAt !== null;
+  if (host === null && (isEnded || waits.length === 0)) return null;
   return (
     <section class="card pad" aria-labelledby="host">
       <div class="row">
@@ -372,9 +376,9 @@ function HostCard({ refresh }: { refresh: Details }) {
         {host?.cooldown && <CooldownPill host={host.host} until={host.cooldown.until} />}
       </div>
       {host && <HostFacts host={host} />}
-      {(waits.length > 0 || refresh.completedAt === null) && (
+      {!isEnded && (
         <p class="why">
-          <b>Why this speed?</b> {whyOf(refresh)}
+          <b>Why this speed?</b> {whyOf(refresh, now)}
         </p>
       )}
     </section>
@@ -424,8 +428,8 @@ function HostFacts({ host: { host, concurrency, medianMs, p95Ms } }: { host: Non
 }
 
 /** The sentences of the service; without one nothing holds it up but the host itself. */
-function whyOf({ waits, host, state }: Details): string {
-  if (waits.length > 0) return withLocalTimes(waits.join(' '));
+function whyOf({ waits, host, state }: Details, now: number): string {
+  if (waits.length > 0) return withLocalTimes(waits.join(' '), now);
   if (state === 'queued') return 'No token has been claimed yet. Other work of this project may come first.';
   const { inForce = null, limit } = host?.concurrency ?? { limit: 0 };
   if (inForce !== null && inForce < limit) {
@@ -435,6 +439,7 @@ function whyOf({ waits, host, state }: Details): string {
 }
 
 function Story({ refresh }: { refresh: Details }) {
+  const now = useServerTime();
   return (
     <section class="card pad" aria-labelledby="story">
       <h2 id="story">What happened</h2>
@@ -442,9 +447,9 @@ function Story({ refresh }: { refresh: Details }) {
         {refresh.story.map((event, index) => (
           <li key={event.kind + event.at} class={storyTone(event.kind, index === 0 && refresh.completedAt === null)}>
             <span>
-              <StoryText event={event} total={refresh.total} />
+              <StoryText event={event} refresh={refresh} />
               <small>
-                {formatClock(event.at)}
+                {formatClockOn(event.at, now)}
                 {index === 0 && (
                   <>
                     , <Ago at={event.at} />
@@ -468,7 +473,13 @@ function storyTone(kind: StoryEvent['kind'], isNow: boolean): string | undefined
   ];
 }
 
-function StoryText({ event: { kind, reason, tokenId, at, until }, total }: { event: StoryEvent; total: number }) {
+function StoryText({
+  event: { kind, reason, tokenId, at, until },
+  refresh: { total, state },
+}: {
+  event: StoryEvent;
+  refresh: Details;
+}) {
   switch (kind) {
     case 'accepted':
       return <>Accepted, {plural(total, 'token')}</>;
@@ -497,7 +508,7 @@ function StoryText({ event: { kind, reason, tokenId, at, until }, total }: { eve
         </>
       );
     case 'completed':
-      return <>Completed</>;
+      return <>{state === 'cancelled' ? 'Ended' : 'Completed'}</>;
   }
 }
 

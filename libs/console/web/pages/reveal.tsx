@@ -11,7 +11,7 @@ import { AddressLink, CollectionLabel, HEADING_CHARACTERS, nameOf } from '../par
 import { RevealBar } from '../parts/reveal-bar.js';
 import { RevealChangesCard } from '../parts/reveal-changes.js';
 import { LoadedPage } from '../parts/states.js';
-import { Ago, Countdown, When } from '../parts/time.js';
+import { Ago, At, Countdown, When } from '../parts/time.js';
 import { Pill, REVEAL_SIGNS } from '../parts/verdict.js';
 import { formatCount, formatPercent, plural } from '../text/numbers.js';
 
@@ -46,7 +46,7 @@ function Page({ reveal }: { reveal: Details }) {
           <Fact>
             <span class="mono">{id}</span> <Copy text={id} what="reveal id" />
           </Fact>
-          <Fact>
+          <Fact icon="gem">
             <AddressLink collection={collection} />
           </Fact>
           {project && (
@@ -224,7 +224,7 @@ function Reverted({ reverted }: { reverted: NonNullable<Details['reverted']> }) 
   return (
     <section class="card pad" aria-labelledby="reverted">
       <h2 id="reverted">
-        Reverted <When at={reverted.at} />
+        Reverted <At at={reverted.at} />
       </h2>
       <dl class="kv">
         <dt>Show the earlier document</dt>
@@ -237,7 +237,7 @@ function Reverted({ reverted }: { reverted: NonNullable<Details['reverted']> }) 
         <dd>{formatCount(reverted.notKept)}</dd>
         <dt>Not registered any more</dt>
         <dd>{formatCount(reverted.missing)}</dd>
-        <dt>Each token</dt>
+        <dt>Written by</dt>
         <dd>
           <Link class="link mono" href={`/refreshes/${reverted.refreshId}`}>
             {reverted.refreshId.slice(0, 8)}…

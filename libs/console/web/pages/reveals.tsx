@@ -86,7 +86,7 @@ function RevealRow({ reveal, isOperator }: { reveal: Reveal; isOperator: boolean
         </small>
       </Cell>
       {isOperator && <Cell label="Project">{project?.name ?? <span class="faint">–</span>}</Cell>}
-      <Cell isNumber>
+      <Cell isNumber label="Created">
         <When at={createdAt} />
       </Cell>
     </Row>

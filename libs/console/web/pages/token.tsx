@@ -380,7 +380,7 @@ function Record({ token }: { token: Details }) {
       <h2 id="record">Record</h2>
       <dl class="kv">
         <dt>Version</dt>
-        <dd>{formatCount(token.version)}</dd>
+        <dd>{token.version === 0 ? 'none yet' : formatCount(token.version)}</dd>
         {token.documentBytes !== null && (
           <>
             <dt>Document</dt>

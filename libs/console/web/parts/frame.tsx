@@ -235,11 +235,11 @@ function Spoken() {
 export function BareFrame({ children }: { children: ComponentChildren }) {
   return (
     <div class="frame">
-      <div class="side">
+      <nav class="side" aria-label="Console">
         <div class="brand">
           <Brand />
         </div>
-      </div>
+      </nav>
       <div class="page">
         <header class="top">
           <span class="crumbs" />

@@ -7,7 +7,7 @@ import { useTitle } from './head.js';
 import { Icon, type IconName } from './icon.js';
 
 /** Grey rows, but only if it takes a moment: what is there at once should not flicker. */
-export function Loading({ rows = 6 }: { rows?: number }) {
+export function Loading({ rows = 6, isPage = false }: { rows?: number; isPage?: boolean }) {
   const [isLate, setLate] = useState(false);
   useEffect(() => {
     const timer = setTimeout(() => setLate(true), 300);
@@ -15,6 +15,7 @@ export function Loading({ rows = 6 }: { rows?: number }) {
   }, []);
   return (
     <div class={isLate ? 'grey late' : 'grey'} role="status" aria-label="Loading">
+      {isPage && <h1 class="sr">Loading</h1>}
       {Array.from({ length: rows }, (_, index) => (
         <i key={index} />
       ))}
@@ -124,7 +125,7 @@ export function Loaded<Body>({
     const state = read.error ? (
       <Failed read={read} isPage={isPage} />
     ) : (
-      <Loading {...(rows !== undefined && { rows })} />
+      <Loading isPage={isPage} {...(rows !== undefined && { rows })} />
     );
     return isBare ? <div class="card">{state}</div> : state;
   }
@@ -143,7 +144,7 @@ export function LoadedPage<Body>({
 }) {
   if (read.error?.status === 404 || read.error?.status === 400) return <NotFound what={what} />;
   if (read.data === undefined || read.isPlaceholderData) {
-    return <div class="card">{read.error ? <Failed read={read} isPage /> : <Loading />}</div>;
+    return <div class="card">{read.error ? <Failed read={read} isPage /> : <Loading isPage />}</div>;
   }
   return <>{children(read.data)}</>;
 }

@@ -1,5 +1,5 @@
 import { useServerTime } from '../data/clock.js';
-import { formatAge, formatAgo, formatDuration, formatExact, formatWhen } from '../text/times.js';
+import { formatAge, formatAgo, formatAt, formatDuration, formatExact, formatWhen } from '../text/times.js';
 
 interface Props {
   at: string;
@@ -21,6 +21,12 @@ export function Ago({ at }: Props) {
 export function When({ at }: Props) {
   const now = useServerTime();
   return <time {...exact(at)}>{formatWhen(at, now)}</time>;
+}
+
+/** "at 14:02", with the day if it is another one: in a sentence. */
+export function At({ at }: Props) {
+  const now = useServerTime();
+  return <time {...exact(at)}>{formatAt(at, now)}</time>;
 }
 
 /** "26 s", until then. */
