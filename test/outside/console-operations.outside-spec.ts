@@ -226,7 +226,7 @@ describe('a test that a webhook does not accept', () => {
   testLooks('webhook-tested', async (options) => {
     const page = await operator.open(`webhooks/${webhookId}`, options);
     await page.click('Send a test', 'main');
-    await page.shows('The test was not accepted: status_500');
+    await page.shows('The test was not accepted: it responded with 500.');
     return page;
   });
 });

@@ -8,7 +8,7 @@ import { Spark } from '../parts/chart.js';
 import { Ask } from '../parts/dialog.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
-import { CollectionLabel, hostText, nameOf, tokenPath } from '../parts/names.js';
+import { CollectionLabel, hostText, nameOf, shortUuid, tokenPath } from '../parts/names.js';
 import { Empty, FilteredToNothing, Loaded } from '../parts/states.js';
 import { Cell, Chips, Pager, Row, RowLink, Table, Tabs } from '../parts/table.js';
 import { Age, Ago, When } from '../parts/time.js';
@@ -83,7 +83,7 @@ function chipsOf({ values, linkWith }: Filters<FilterName>) {
   return names.flatMap((name) => {
     const value = values[name];
     if (value === null) return [];
-    const text = name === 'host' ? hostText(value) : name === 'reason' ? value : value.slice(0, 8);
+    const text = name === 'host' ? hostText(value) : name === 'reason' ? value : shortUuid(value);
     return [{ text: `${name}: ${text}`, href: linkWith({ [name]: null }) }];
   });
 }
@@ -271,7 +271,7 @@ function RetryGroup({ group, isOperator, onClose }: { group: Group; isOperator: 
               <CollectionLabel collection={collection} />, {plural(tokens, 'token')}
               <small class="under faint">
                 {project && `${project.name} · `}
-                <span class="mono">{id.slice(0, 8)}</span>
+                <span class="mono">{shortUuid(id)}</span>
               </small>
             </span>
           </label>

@@ -6,7 +6,7 @@ import { Legend, LegendDot, MinuteBars } from '../parts/chart.js';
 import { Foreign } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { CollectionLabel, HostName, hostPath } from '../parts/names.js';
+import { CollectionLabel, HostName, hostPath, shortUuid } from '../parts/names.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { LoadedPage, Loading } from '../parts/states.js';
 import { Ago, Age, Countdown, When } from '../parts/time.js';
@@ -205,7 +205,7 @@ function Oldest({ oldest }: { oldest: OperatorOverview['oldestDue'] }) {
           <dt>Refresh</dt>
           <dd>
             <Link class="link mono" href={`/refreshes/${oldest.refreshId}`}>
-              {oldest.refreshId.slice(0, 8)}
+              {shortUuid(oldest.refreshId)}
             </Link>
           </dd>
         </dl>
@@ -281,7 +281,7 @@ function Actions({ actions }: { actions: OperatorOverview['actions'] }) {
                   <Foreign text={target} max={40} mono />
                 ) : (
                   <Link class="link mono" href={link}>
-                    {target.length > 20 ? `${target.slice(0, 8)}…` : target}
+                    {target.length > 20 ? shortUuid(target) : target}
                   </Link>
                 )}
                 <small>

@@ -12,7 +12,15 @@ import { Copy, Foreign, ForeignUrl } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
 import { HourCard, hourSentence } from '../parts/hour.js';
 import { Icon } from '../parts/icon.js';
-import { AddressLink, CollectionLabel, HEADING_CHARACTERS, HostName, hostPath, nameOf } from '../parts/names.js';
+import {
+  AddressLink,
+  CollectionLabel,
+  HEADING_CHARACTERS,
+  HostName,
+  hostPath,
+  nameOf,
+  shortUuid,
+} from '../parts/names.js';
 import { doneOf, RefreshBar, Sums } from '../parts/refresh-progress.js';
 import { Loaded, LoadedPage } from '../parts/states.js';
 import { Ago, At, Countdown, secondsUntil } from '../parts/time.js';
@@ -69,7 +77,7 @@ function Page({ refresh, path, session }: { refresh: Details; path: string; sess
           ...(refresh.project
             ? [{ text: refresh.project.name, href: `/refreshes?project=${refresh.project.id}` }]
             : []),
-          { text: refresh.id.slice(0, 8) },
+          { text: shortUuid(refresh.id) },
         ]}
         actions={<Actions refresh={refresh} path={path} onAsk={setDialog} />}
       >
@@ -132,7 +140,7 @@ function Facts({ refresh }: { refresh: Details }) {
           <>
             {TRIGGER_SENTENCES.retry} of{' '}
             <Link class="link mono" href={`/refreshes/${retryOf}`}>
-              {retryOf.slice(0, 8)}
+              {shortUuid(retryOf)}
             </Link>
           </>
         )}

@@ -7,7 +7,7 @@ import { useRead } from '../data/queries.js';
 import { Copy } from '../parts/foreign.js';
 import { Glyph } from '../parts/glyph.js';
 import { Head } from '../parts/head.js';
-import { CollectionLabel, nameOf, shortAddress } from '../parts/names.js';
+import { CollectionLabel, nameOf, shortAddress, shortUuid } from '../parts/names.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { Empty, FilteredToNothing, Loaded } from '../parts/states.js';
 import { Cell, Chips, Pager, Row, RowLink, Table, Tabs } from '../parts/table.js';
@@ -151,8 +151,8 @@ function RefreshRow({ refresh, isOperator }: { refresh: Refresh; isOperator: boo
             <b>
               <CollectionLabel collection={refresh.collection} />
             </b>
-            <small class="mono">
-              {shortAddress(refresh.collection.address)} · {refresh.id.slice(0, 8)}
+            <small class="mono sentence">
+              {shortAddress(refresh.collection.address)} · {shortUuid(refresh.id)}
             </small>
           </span>
         </RowLink>
@@ -231,13 +231,12 @@ function useHeldBack(rows: readonly Refresh[], key: string) {
 function chipsOf(rows: readonly Refresh[], { values, linkWith }: Filters<FilterName>) {
   const chips: { text: string; href: string }[] = [];
   if (values.project !== null) {
-    const name =
-      rows.find(({ project }) => project?.id === values.project)?.project?.name ?? values.project.slice(0, 8);
+    const name = rows.find(({ project }) => project?.id === values.project)?.project?.name ?? shortUuid(values.project);
     chips.push({ text: `Project: ${name}`, href: linkWith({ project: null }) });
   }
   if (values.collection !== null) {
     const found = rows.find(({ collection }) => collection.id === values.collection)?.collection;
-    const name = found ? nameOf(found) : values.collection.slice(0, 8);
+    const name = found ? nameOf(found) : shortUuid(values.collection);
     chips.push({ text: `Collection: ${name}`, href: linkWith({ collection: null }) });
   }
   return chips;

@@ -7,7 +7,7 @@ import { Ask } from '../parts/dialog.js';
 import { Copy } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { AddressLink, CollectionLabel, HEADING_CHARACTERS, nameOf } from '../parts/names.js';
+import { AddressLink, CollectionLabel, HEADING_CHARACTERS, nameOf, shortUuid } from '../parts/names.js';
 import { RevealBar } from '../parts/reveal-bar.js';
 import { RevealChangesCard } from '../parts/reveal-changes.js';
 import { LoadedPage } from '../parts/states.js';
@@ -36,7 +36,7 @@ function Page({ reveal }: { reveal: Details }) {
         title={<CollectionLabel collection={collection} max={HEADING_CHARACTERS} />}
         sign={<Pill {...REVEAL_SIGNS[state]} />}
         tabTitle={`Reveal of ${nameOf(collection)}`}
-        path={[{ text: 'Reveals', href: '/reveals' }, { text: nameOf(collection) }, { text: id.slice(0, 8) }]}
+        path={[{ text: 'Reveals', href: '/reveals' }, { text: nameOf(collection) }, { text: shortUuid(id) }]}
         actions={<Actions reveal={reveal} />}
       >
         <p class="lede">
@@ -90,7 +90,7 @@ function Page({ reveal }: { reveal: Details }) {
               <dt>Fetched by</dt>
               <dd>
                 <Link class="link mono" href={`/refreshes/${refreshId}`}>
-                  {refreshId.slice(0, 8)}…
+                  {shortUuid(refreshId)}
                 </Link>
               </dd>
             </dl>
@@ -240,7 +240,7 @@ function Reverted({ reverted }: { reverted: NonNullable<Details['reverted']> }) 
         <dt>Written by</dt>
         <dd>
           <Link class="link mono" href={`/refreshes/${reverted.refreshId}`}>
-            {reverted.refreshId.slice(0, 8)}…
+            {shortUuid(reverted.refreshId)}
           </Link>
         </dd>
       </dl>

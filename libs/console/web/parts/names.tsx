@@ -40,6 +40,11 @@ export function withShortAddresses(text: string): string {
 /** The characters of a name in the heading of its page. */
 export const HEADING_CHARACTERS = 120;
 
+/** Its ends: ids of what was made within a minute begin alike. */
+export function shortUuid(id: string): string {
+  return `${id.slice(0, 8)}…${id.slice(-4)}`;
+}
+
 /** Its name, or the ends of its address. */
 export function nameOf({ name, address }: Pick<CollectionName, 'name' | 'address'>): string {
   return name ?? shortAddress(address);

@@ -105,6 +105,12 @@ function Failed({ read, isPage = false }: { read: Read<unknown>; isPage?: boolea
   );
 }
 
+function FailedPage({ read, what }: { read: Read<unknown>; what: string }) {
+  const name = `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
+  useTitle(name, [{ text: name }]);
+  return <Failed read={read} isPage />;
+}
+
 /** A part of a page, as soon as its data is there. What was loaded stays, whatever happens later. */
 export function Loaded<Body>({
   read,
@@ -144,7 +150,7 @@ export function LoadedPage<Body>({
 }) {
   if (read.error?.status === 404 || read.error?.status === 400) return <NotFound what={what} />;
   if (read.data === undefined || read.isPlaceholderData) {
-    return <div class="card">{read.error ? <Failed read={read} isPage /> : <Loading isPage />}</div>;
+    return <div class="card">{read.error ? <FailedPage read={read} what={what} /> : <Loading isPage />}</div>;
   }
   return <>{children(read.data)}</>;
 }
