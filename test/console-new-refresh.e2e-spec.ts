@@ -5,7 +5,8 @@ import {
   refreshDetailsSchema,
   type wantedTokensSchema,
 } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor, expectShape } from './support/console.js';
+import { CONSOLE_VARIABLES, startConsoleApp } from './support/console-app.js';
 import { remainingTokens } from './support/refresh-control.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -18,8 +19,7 @@ const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeAll(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());
@@ -155,10 +155,7 @@ it.each([
 });
 
 it('with CONSOLE_MAY_ACT=false nobody gets an estimate [K22]', async () => {
-  const readOnly = await startApp(
-    {},
-    { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, CONSOLE_MAY_ACT: 'false' } },
-  );
+  const readOnly = await startApp({}, { variables: { ...CONSOLE_VARIABLES, CONSOLE_MAY_ACT: 'false' } });
   const project = await readOnly.aProject({ tokens: ['1'] });
   const visitor = await new ConsoleVisitor(readOnly.app).asOperator();
 

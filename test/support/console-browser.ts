@@ -13,6 +13,7 @@ import {
   type Viewport,
 } from 'puppeteer-core';
 import type { SignIn } from '../../libs/console/src/wire/index.js';
+import { CONSOLE_VARIABLES } from './console-app.js';
 import { CONSOLE_HEADERS, OPERATOR_SECRET, PICTURE_POLICY } from './console.js';
 import { startApp, type TestApp } from './start-app.js';
 
@@ -93,10 +94,7 @@ export async function startConsole(
   variables: Readonly<Record<string, string>> = {},
   otherHosts: readonly { host: string }[] = [],
 ): Promise<ConsoleTest> {
-  const test = await startApp(
-    {},
-    { otherHosts, variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, ...variables } },
-  );
+  const test = await startApp({}, { otherHosts, variables: { ...CONSOLE_VARIABLES, ...variables } });
   const server = (await test.app.listen(0, '127.0.0.1')) as Server;
   const { port } = server.address() as AddressInfo;
   const browser = await ConsoleBrowser.start(`http://127.0.0.1:${port}/console/`);

@@ -46,7 +46,7 @@ export function HostsPage() {
               filters.values.state === null && filters.cursor === null ? (
                 <Empty icon="host" title="No host has been asked yet">
                   <p>
-                    Hosts are here as soon as a refresh needs them. <Link href="/refreshes">Refreshes</Link>
+                    They are here as soon as a <Link href="/refreshes">refresh</Link> needs them.
                   </p>
                 </Empty>
               ) : (
