@@ -76,8 +76,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^libs/metadata-refresh/src/',
-        pathNot:
-          '^libs/metadata-refresh/src/(worker/|validation/|index\\.ts$|metadata-refresh\\.module\\.ts$|refresh-runner\\.ts$)',
+        pathNot: '^libs/metadata-refresh/src/(worker/|validation/|index\\.ts$|metadata-refresh\\.module\\.ts$)',
       },
       to: { path: '^libs/metadata-refresh/src/worker/' },
     },

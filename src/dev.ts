@@ -21,6 +21,7 @@ const service = await startService(environment, stopping).catch((error: unknown)
 process.stdout.write(
   [
     `service:        ${service.url}, its documentation at ${service.url}/docs`,
+    ...(environment.hasConsole ? [`console:        ${service.url}/console`] : []),
     `metadata host:  ${host.url}/<anything>/<token id> gives a good document; these paths do not:`,
     MetadataHost.paths().join(' '),
     '',

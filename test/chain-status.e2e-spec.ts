@@ -58,7 +58,7 @@ const status = async () => (await statuses()).find(({ chainId }) => chainId === 
 /** The metrics of chains, each with its labels as Prometheus writes them. */
 async function readMetrics(): Promise<Record<string, number>> {
   const { text } = await http(test.app).get('/metrics').expect(200);
-  const lines = text.matchAll(/^nft_refresh_chain_(\w+)\{chain="31337",?(?:\w+="([\w-]+)")?\} (\d+)$/gm);
+  const lines = text.matchAll(/^nft_refresh_chain_(\w+)\{chain="31337",?(?:\w+="([\w-]+)")?\} ([\d.]+)$/gm);
   return Object.fromEntries(
     [...lines].map(([, name, label, value]) => [[name, label].filter(Boolean).join(' '), Number(value)]),
   );
@@ -84,6 +84,36 @@ it('the metrics count the events of each kind and the failures of each reason, a
   expect(added('events_total undecodable')).toBe(1);
   expect(added('poll_failures_total status_503')).toBe(2);
   expect(after).toMatchObject({ head_block: blockNumber, read_block: blockNumber, blocks_per_call: 500 });
+});
+
+it('the metrics show how many blocks and tokens of a chain wait, for how long it is not read, and for how long no node can be read', async () => {
+  await aWatchedCollection(test, anvil, cards, { tokens: ['1'] });
+  await update(word(1));
+  await poll();
+  const read = await readMetrics();
+  node.misbehaveAlways({ status: 503 });
+  await test.database.advance(60);
+  await poll();
+  await test.database.advance(30);
+  const failing = await readMetrics();
+  await anvil.mine(1200);
+  let calls = 0;
+  node.misbehaveAlways((responses, asked) => {
+    const isRefused = asked.some(({ method }) => method === 'eth_getLogs') && (calls += 1) > 1;
+    return isRefused
+      ? responses.map((one) => ({ id: one.id, error: { code: -32_603, message: 'too busy' } }))
+      : responses;
+  });
+  await poll();
+  const behind = await readMetrics();
+
+  expect(read).toMatchObject({ lag_blocks: 0, failing_seconds: 0, waiting_tokens: 1 });
+  expect(read['unread_seconds']).toBeLessThan(30);
+  expect(failing['unread_seconds']).toBeGreaterThanOrEqual(90);
+  expect(failing['failing_seconds']).toBeGreaterThanOrEqual(30);
+  expect(failing['failing_seconds']).toBeLessThan(60);
+  expect(behind['lag_blocks']).toBeGreaterThanOrEqual(500);
+  expect(behind['lag_blocks']).toBe(behind['head_block']! - behind['read_block']!);
 });
 
 it('a poll whose events the database did not take counts as a failure, and they are read again', async () => {

@@ -7,6 +7,7 @@ import {
 } from '../libs/console/src/wire/index.js';
 import { ConsoleVisitor, expectShape } from './support/console.js';
 import { CONSOLE_VARIABLES, startConsoleApp } from './support/console-app.js';
+import { ReconnectingClient } from './support/database.js';
 import { remainingTokens } from './support/refresh-control.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -153,6 +154,40 @@ it.each([
     expect([status, (body as { code: string }).code]).toEqual([400, 'invalid_request']);
   }
 });
+
+it.each<[string, Wanted]>([
+  ['a part of the collection', { ranges: [{ from: '1', to: '5' }] }],
+  ['all tokens', { all: true }],
+  ['listed tokens', { tokenIds: ['1'] }],
+])(
+  'an estimate of %s that the database takes too long for is given up after two seconds, and says so',
+  async (_of, wanted) => {
+    const project = await test.aProject({ tokens: ids(5) });
+    const partner = await aPartner(project);
+    const other = new ReconnectingClient(test.database.url);
+    await other.query('begin');
+    await other.query('lock table nft_metadata.tokens, nft_metadata.refresh_chunks in access exclusive mode');
+    const begunAt = performance.now();
+
+    const responses = await Promise.all(
+      [partner, operator].map(async (visitor) => visitor.post(`collections/${project.collectionId}/estimate`, wanted)),
+    );
+    await other.end();
+
+    expect(performance.now() - begunAt).toBeGreaterThan(1900);
+    for (const { status, body, headers } of responses) {
+      expect([status, headers['retry-after'], body]).toEqual([
+        503,
+        '5',
+        {
+          code: 'database_unavailable',
+          message: 'The database took too long for this request. Try again in a moment.',
+          requestId: headers['x-request-id'],
+        },
+      ]);
+    }
+  },
+);
 
 it('with CONSOLE_MAY_ACT=false nobody gets an estimate [K22]', async () => {
   const readOnly = await startApp({}, { variables: { ...CONSOLE_VARIABLES, CONSOLE_MAY_ACT: 'false' } });

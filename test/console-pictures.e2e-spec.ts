@@ -42,6 +42,8 @@ interface Served {
   type?: string;
   body?: Buffer | string;
   redirect?: string;
+  /** How long it takes. */
+  afterMs?: number;
   /** It never ends. */
   isEndless?: boolean;
 }
@@ -53,11 +55,11 @@ class Gallery {
   private constructor(private readonly server: Server) {
     server.on('request', ({ url = '' }: { url?: string }, response) => {
       this.requests.push(url);
-      const { type = 'image/png', body = '', redirect, isEndless } = this.pictures[url] ?? {};
+      const { type = 'image/png', body = '', redirect, afterMs = 0, isEndless } = this.pictures[url] ?? {};
       if (redirect !== undefined) return response.writeHead(302, { location: redirect }).end();
       response.writeHead(this.pictures[url] ? 200 : 404, { 'content-type': type });
       if (isEndless) response.write(PIXEL);
-      else response.end(body);
+      else setTimeout(() => response.end(body), afterMs);
     });
   }
 
@@ -138,6 +140,15 @@ it('a picture in a data: URI needs no request', async () => {
   expect(String(picture.body)).toBe(SVG);
 });
 
+it('a picture may take longer than the document of a token', async () => {
+  gallery.pictures['/slow.png'] = { body: PIXEL, afterMs: Number(VARIABLES.FETCH_DEADLINE_MS) + 500 };
+  const { path } = await aTokenWith(urlOf('/slow.png'));
+
+  const picture = await operator.get(`${path}/image`).expect(200);
+
+  expect(picture.body).toEqual(PIXEL);
+});
+
 const MIB = 1024 * 1024;
 const hugePng = () => {
   const bytes = Buffer.from(PIXEL);
@@ -158,7 +169,7 @@ describe('a picture is refused with a reason [K37]', () => {
       /not PNG, JPEG, GIF, WebP, AVIF or SVG, and its server calls it image\/png/,
     ],
     ['60,000 pixels wide', { body: hugePng() }, () => urlOf('/picture'), /60000 × 1 pixels/],
-    ['that never ends', { isEndless: true }, () => urlOf('/picture'), /did not send all of it/],
+    ['that never ends', { isEndless: true }, () => urlOf('/picture'), /did not send all of it within 5 seconds/],
     ['that is missing', null, () => urlOf('/nothing'), /status 404/],
     ['of another scheme', null, () => 'ftp://pictures.example/1.png', /not one of http, https, IPFS or Arweave/],
     ['with a port of another service', null, () => 'http://pictures.example:25/1.png', /port from which nothing/],

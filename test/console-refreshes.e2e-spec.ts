@@ -16,6 +16,7 @@ import { CONSOLE_VARIABLES, startConsoleApp } from './support/console-app.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { captureStatements, explainReads } from './support/statements.js';
 
 const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
 const MAX_TOKEN_ID = String(2n ** 256n - 1n);
@@ -215,6 +216,38 @@ describe('a refresh', () => {
     expect(running[0]).toBe('latest');
     expect(new Set(running)).toEqual(new Set(['latest', '1 updated', '2 pending', '3 updated']));
     expect(await latest()).toEqual(['token_id', '1 updated', '2 updated', '3 updated']);
+  });
+
+  it('the tokens that were requested last are found in a bounded part of the requests, and in no chunk but those of pending ones', async () => {
+    const project = await test.aProject({ tokens: ids(1, 60) });
+    test.metadataApi.script('60', { status: 429, body: '' });
+    const refreshId = await refreshOnce(test, project, ids(1, 60));
+    await test.database.query(
+      `insert into nft_metadata.refresh_attempts
+         (collection_id, token_id, refresh_id, attempt, url, outcome, status_code, duration_ms, bytes, attempted_at)
+       select collection_id, 1 + n % 60, id, 1, 'https://cats.example', 'fetched', 200, 20, 500, now()
+       from nft_metadata.refreshes cross join generate_series(0, 29999) as n where id = $1`,
+      [refreshId],
+    );
+    await test.database.query('analyze nft_metadata.refresh_attempts');
+
+    let pending = 0;
+    const statements = await captureStatements(async () => {
+      const { rows, order } = await operator.read(`refreshes/${refreshId}/tokens?order=latest`, refreshTokensSchema);
+      expect([order, rows.length, rows[0]?.tokenId]).toEqual(['latest', 50, '60']);
+      pending = rows.filter(({ verdict }) => verdict === 'pending').length;
+    });
+    const reads = await explainReads(test.database.url, statements);
+
+    const rowsOf = (wanted: string) =>
+      reads.filter(({ table }) => table === wanted).reduce((sum, { rows }) => sum + rows, 0);
+    expect(rowsOf('refresh_attempts')).toBe(250);
+    expect(pending).toBeLessThan(20);
+    // One more for the cooldown of the refresh.
+    expect(rowsOf('refresh_chunks')).toBeLessThanOrEqual(2 * pending + 1);
+    await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
+    await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = '-infinity'");
+    await test.worker.runOnce();
   });
 
   it('all tokens come as CSV to the last digit, and no cell is a formula for a spreadsheet [K33] [K35]', async () => {
@@ -467,6 +500,82 @@ it('a partner gets the same for another’s refresh as for one that does not exi
   ]) {
     expect((await stranger.read(`refreshes?${filter}`, refreshListSchema)).rows).toEqual([]);
   }
+});
+
+describe('tabs that share what they read', () => {
+  /** As pages ask: a response may be a second old. */
+  const AGED = { 'cache-control': 'max-age=1' };
+  const PATHS = ['', '/reasons', '/tokens?order=latest'];
+
+  it.each(PATHS)(
+    'twenty tabs of one refresh%s are one read, and a client that accepts no age is another one [K41]',
+    async (below) => {
+      const { refreshId } = await aRefreshWithFailures();
+      const path = `refreshes/${refreshId}${below}`;
+      const countReads = async (headers: Record<string, string>) => {
+        const statements = await captureStatements(async () => {
+          const bodies = await Promise.all(
+            Array.from({ length: 20 }, async () => (await operator.get(path, headers).expect(200)).body as object),
+          );
+          for (const body of bodies) expect(body).toEqual({ ...bodies[0], now: expect.any(String) as string });
+        });
+        return statements.filter(({ text }) => text.startsWith('start transaction')).length;
+      };
+
+      expect(await countReads(AGED)).toBe(1);
+      const fresh = await captureStatements(() => operator.get(path).expect(200));
+      expect(fresh.some(({ text }) => text.includes('nft_metadata.refreshes'))).toBe(true);
+    },
+  );
+
+  it('another partner gets the same as for a refresh that does not exist, also just after its own partner and an operator have read it [K20]', async () => {
+    const { project, refreshId } = await aRefreshWithFailures();
+    const [own, stranger] = [await aPartner(project), await aPartner(await test.aProject({ tokens: ['1'] }))];
+    const bodyOf = async (visitor: ConsoleVisitor, path: string) => {
+      const { status, body } = await visitor.get(path, AGED);
+      return { status, ...(body as object), requestId: undefined };
+    };
+
+    for (const below of PATHS) {
+      const path = `refreshes/${refreshId}${below}`;
+      const all = [await bodyOf(operator, path), await bodyOf(own, path), await bodyOf(stranger, path)];
+
+      expect(all.map(({ status }) => status)).toEqual([200, 200, 404]);
+      expect(all[2]).toEqual(await bodyOf(stranger, `refreshes/${UNKNOWN}${below}`));
+      // The other way around: nobody gets the refusal of the stranger.
+      await operator.get(path, AGED).expect(200);
+      await own.get(path, AGED).expect(200);
+    }
+    const [ofOperator, ofOwn, ofStranger] = [
+      await bodyOf(operator, 'refreshes'),
+      await bodyOf(own, 'refreshes'),
+      await bodyOf(stranger, 'refreshes'),
+    ];
+    expect(ofOwn).toMatchObject({ rows: [{ id: refreshId, project: null }] });
+    expect(ofStranger).toMatchObject({ rows: [] });
+    expect(ofOperator).not.toMatchObject({ rows: [] });
+  });
+
+  it('what a person has done is seen at once, also by the tabs of others', async () => {
+    const project = await test.aProject({ tokens: ids(1, 3) });
+    const refreshId = await requestRefresh(test.app, project, ids(1, 3));
+    const [partner, path] = [await aPartner(project), `refreshes/${refreshId}`];
+    const stateOf = async (visitor: ConsoleVisitor) => {
+      const { body } = await visitor.get(path, AGED).expect(200);
+      return refreshDetailsSchema.parse(body).refresh.state;
+    };
+    const states = [await stateOf(operator), await stateOf(partner)];
+
+    for (const action of ['pause', 'resume', 'cancel']) {
+      await operator.post(`${path}/${action}`).expect(200);
+      states.push(await stateOf(operator), await stateOf(partner));
+    }
+
+    const [waiting, paused, resumed, cancelled] = [0, 2, 4, 6].map((at) => new Set(states.slice(at, at + 2)));
+    expect([waiting, paused, resumed]).toEqual([new Set(['queued']), new Set(['paused']), new Set(['queued'])]);
+    expect([...cancelled!].every((state) => ['cancelling', 'cancelled'].includes(state))).toBe(true);
+    await test.worker.runOnce();
+  });
 });
 
 it('while reads are busy, a download is refused with 503 and Retry-After, and an action that was done still says so [K41]', async () => {

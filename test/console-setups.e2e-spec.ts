@@ -23,6 +23,7 @@ import {
   ADAPTERS,
   CONSOLE_HEADERS,
   ConsoleVisitor,
+  filesOf,
   OPERATOR_SECRET,
   OWN_PAGE,
   startConsoleHost,
@@ -51,15 +52,6 @@ const open = (path: string) =>
   request(app!.getHttpServer() as App)
     .get(path)
     .redirects(0);
-
-/** The files that a page loads, as a browser at this address would find them. */
-function filesOf(html: string, address: string): string[] {
-  const base = new URL(/<base href="([^"]*)"/.exec(html)![1]!, address);
-  const found = [...html.matchAll(/(?:src|href)="([^"]+)"/g)]
-    .map(([, url]) => url!)
-    .filter((url) => !/^\.\.?\/$|^(\.\.\/)+$/.test(url));
-  return found.map((url) => new URL(url, base).href);
-}
 
 describe.each(ADAPTERS)('on %s', (_, load) => {
   it('one line in an application adds the console at /console/ [K1] [K2] [K5]', async () => {
@@ -264,7 +256,7 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
       },
     );
     await app.listen(0, '127.0.0.1');
-    await using proxy = await PathProxy.start(app, toInside);
+    await using proxy = await PathProxy.start(await app.getUrl(), toInside);
 
     const redirect = await fetch(`${proxy.url}${outside}`, { redirect: 'manual' });
     expect(new URL(redirect.headers.get('location')!, `${proxy.url}${outside}`).pathname).toBe(`${outside}/`);

@@ -67,6 +67,22 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
     await visitor.post('session', operator()).expect(200);
   });
 
+  it('guesses at the same moment are limited like those one after the other, and who signs in is not counted [K12]', async () => {
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+    const visitor = new ConsoleVisitor(app);
+    for (let times = 0; times < 7; times += 1) await visitor.post('session', operator()).expect(200);
+
+    const guesses = await Promise.all(
+      Array.from({ length: 20 }, (__, index) => visitor.post('session', operator(`a wrong secret, number ${index}`))),
+    );
+
+    expect(guesses.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([
+      ...Array.from({ length: 5 }, () => 401),
+      ...Array.from({ length: 15 }, () => 429),
+    ]);
+    expect(await visitor.read('session', sessionSchema)).toMatchObject({ person: { kind: 'operator' } });
+  });
+
   it('whatever is wrong with a sign-in, its response is the same, and as much is done for an unknown key as for a revoked one [K12]', async () => {
     // A worker has statements of its own.
     const nftRefresh = { runWorker: false };

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MetadataHost } from '@app/testing';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
+import { overviewSchema, sessionSchema } from '../libs/console/src/wire/index.js';
+import { filesOf, OPERATOR_SECRET, OWN_PAGE } from './support/console.js';
 import { runProgram, runTool, startHost, type HostProcess } from './support/host-process.js';
 import { createHostFolder, installPackage } from './support/npm-pack.js';
+import { PathProxy } from './support/path-proxy.js';
 
 const EXAMPLE = fileURLToPath(new URL('../examples/marketplace', import.meta.url));
 const ADDRESS = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
@@ -43,7 +46,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
   beforeAll(async () => {
     metadataApi = await MetadataHost.start();
     databases.push(await createEmptyDatabase(), await createEmptyDatabase());
-    const env = { PLATFORM: platform, ALLOWED_HOSTS: metadataApi.host };
+    const env = { PLATFORM: platform, ALLOWED_HOSTS: metadataApi.host, OPERATOR_SECRET };
     [before, shop] = await Promise.all([
       startHost(folder, 'dist/src/main-without-refreshing.js', { ...env, DATABASE_URL: databases[0]!.url }),
       startHost(folder, 'dist/src/main.js', { ...env, DATABASE_URL: databases[1]!.url }),
@@ -110,6 +113,27 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
 
     expect(now).toEqual(asBefore);
     expect(now.map(({ status }) => status)).toEqual([200, 201, 400, 400, 404, 404, 404, ...OFFERS_LEFT, 429]);
+  });
+
+  it('the marketplace example has the console of the package below its own prefix, also behind a proxy that strips another one [K1] [K4] [K6]', async () => {
+    await using proxy = await PathProxy.start(shop.url, (path) => path.replace(/^\/ops/, ''));
+
+    for (const mount of [`${shop.url}/api/console`, `${proxy.url}/ops/api/console`]) {
+      const files = filesOf(await (await fetch(`${mount}/refreshes/x`)).text(), `${mount}/refreshes/x`);
+      const loaded = await Promise.all(files.map(async (file) => (await fetch(file)).headers.get('content-type')));
+      const body = JSON.stringify({ kind: 'operator_secret', secret: OPERATOR_SECRET });
+      const signedIn = await fetch(`${mount}/api/session`, { method: 'POST', headers: OWN_PAGE, body });
+      const cookie = signedIn.headers.get('set-cookie')!.split(';', 1)[0]!;
+      // More often than the throttler of the shop allows.
+      const read = () => fetch(`${mount}/api/overview`, { headers: { cookie } });
+      const overviews = await Promise.all(Array.from({ length: 10 }, read));
+
+      expect(loaded.some((type) => type?.startsWith('text/javascript'))).toBe(true);
+      expect(loaded.filter((type) => !/^(text\/(javascript|css)|image\/svg)/.test(type ?? ''))).toEqual([]);
+      expect(sessionSchema.parse(await signedIn.json()).person).toMatchObject({ kind: 'operator' });
+      expect(overviews.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+      expect(overviewSchema.parse(await overviews[0]!.json())).toMatchObject({ kind: 'operator' });
+    }
   });
 
   it('the marketplace example runs its own cron jobs once, not twice', async () => {

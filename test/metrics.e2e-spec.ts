@@ -46,6 +46,11 @@ async function wait(seconds: number): Promise<void> {
   await test.database.advance(seconds);
 }
 
+/** Works until nothing is due. undefined: without an error. */
+function run(): Promise<unknown> {
+  return test.worker.runOnce().catch((error: unknown) => error);
+}
+
 /** At least so many seconds, and a few more on a busy machine. */
 function expectAbout(value: number | undefined, seconds: number): void {
   expect(value).toBeGreaterThanOrEqual(seconds);
@@ -129,6 +134,67 @@ describe('what a process has done', () => {
     const after = await scrape(test.app);
     expect(lostTokens()).toBe(12);
     expect(growth(before, after, 'nft_refresh_dropped_results_total')).toBe(12);
+  });
+
+  it('the metrics of a process count the lost claims of others that it takes over', async () => {
+    const project = await test.aProject({ tokens: ids(12) });
+    await requestRefresh(test.app, project, ids(12));
+    test.metadataApi.hold();
+    const late = (await test.anotherProcess()).get(RefreshWorker).runOnce();
+    await vi.waitUntil(() => test.metadataApi.heldCount > 0, SOON);
+    const before = await scrape(test.app);
+    await test.database.advance(31);
+
+    const again = test.worker.runOnce();
+    const lost = async () => growth(before, await scrape(test.app), 'nft_refresh_lost_claims_total');
+    await vi.waitUntil(async () => (await lost()) > 0, SOON);
+    test.metadataApi.releaseHeld();
+    await Promise.all([late, again]);
+
+    expect(await lost()).toBe(12);
+  });
+
+  it.each([
+    ['claim', 'lanes'],
+    ['completion', 'refresh_results'],
+  ])('the metrics count the errors that a %s meets in the database', async (operation, table) => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const before = await scrape(test.app);
+
+    await test.database.query(`alter table nft_metadata.${table} rename to moved_away`);
+    const error = await run();
+    await test.database.query(`alter table nft_metadata.moved_away rename to ${table}`);
+    const after = await scrape(test.app);
+    await vi.waitUntil(async () => (await run()) === undefined, SOON);
+
+    expect(String(error)).toContain(table);
+    expect(growth(before, after, 'nft_refresh_database_errors_total', { operation })).toBeGreaterThan(0);
+    expect(growth(before, after, 'nft_refresh_database_errors_total')).toBe(
+      growth(before, after, 'nft_refresh_database_errors_total', { operation }),
+    );
+    expect((await control(test.app, project, refreshId, 'cancel')).status).toBe(409);
+  });
+
+  it('the metrics count the errors that a heartbeat meets in the database', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    await requestRefresh(test.app, project, ['1']);
+    const before = await scrape(test.app);
+    const errors = async (labels = {}) =>
+      growth(before, await scrape(test.app), 'nft_refresh_database_errors_total', labels);
+    test.metadataApi.hold();
+    const failed = run();
+    await vi.waitUntil(() => test.metadataApi.heldCount > 0, SOON);
+
+    await test.database.query('alter table nft_metadata.host_workers rename to moved_away');
+    await vi.waitUntil(async () => (await errors({ operation: 'heartbeat' })) > 0, SOON);
+    await test.database.query('alter table nft_metadata.moved_away rename to host_workers');
+    test.metadataApi.releaseHeld();
+    const others = (await errors()) - (await errors({ operation: 'heartbeat' }));
+    await vi.waitUntil(async () => (await run()) === undefined, SOON);
+
+    expect(String(await failed)).toContain('host_workers');
+    expect(others).toBe(0);
   });
 
   it('the metrics count cooldowns that began, by class of the host, and show which hosts are in cooldown', async () => {

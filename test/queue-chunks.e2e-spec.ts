@@ -353,6 +353,69 @@ describe('coalescing', () => {
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
+  it('a refresh of a token that is requested again and again waits for the fetch in flight and one more, also if a newer refresh is due first', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    let respond = () => {};
+    const before = () => new Promise<void>((done) => (respond = done));
+    test.metadataApi.script('1', { before, status: 200, body: { name: 'One' } });
+    const chunksWith = async (condition: string) =>
+      (await test.database.query(`select from nft_metadata.refresh_chunks where ${condition}`)).length;
+    const claim = async () => {
+      test.worker.wake();
+      await vi.waitUntil(async () => (await chunksWith('due_at <= now()')) === 0, { timeout: 10_000 });
+    };
+    await test.database.freezeTime();
+    test.worker.start();
+
+    const inFlight = await requestRefresh(test.app, project, ['1']);
+    await claim();
+    await vi.waitUntil(() => hitsOf('1') === 1, { timeout: 10_000 });
+    const waiting = await requestRefresh(test.app, project, ['1']);
+    await claim();
+    const newer: string[] = [];
+    while (newer.length < 3) {
+      respond();
+      await vi.waitUntil(async () => (await chunksWith('is_claimed')) === 0, { timeout: 10_000 });
+      if ((await resultsOf(waiting)).length > 0) break;
+      newer.push(await requestRefresh(test.app, project, ['1']));
+      await claim();
+      // The deferral is over.
+      await test.database.advance(1);
+      await claim();
+      await vi.waitUntil(() => hitsOf('1') === newer.length + 1, { timeout: 10_000 });
+    }
+    test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+    respond();
+    await test.worker.stop();
+    await test.database.unfreezeTime();
+
+    expect(hitsOf('1')).toBe(2);
+    for (const refreshId of [inFlight, waiting, ...newer]) await expectSucceeded(test.app, project, refreshId, 1);
+  });
+
+  it.each([
+    { by: 'a newer refresh', waiting: 1, priority: 0 },
+    { by: 'an older refresh of low priority', waiting: 0, priority: 3 },
+  ])('a refresh is not delayed by $by that waits for the same token', async ({ waiting, priority }) => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.respond('1', 200, { name: 'One' });
+    const refreshIds = [await requestRefresh(test.app, project, ['1']), await requestRefresh(test.app, project, ['1'])];
+    await test.database.freezeTime();
+    await test.database.query(
+      `update nft_metadata.refresh_chunks set due_at = now() + interval '1 second', priority = $2 where refresh_id = $1`,
+      [refreshIds[waiting], priority],
+    );
+
+    await test.worker.runOnce();
+    const results = await resultsOf(refreshIds[1 - waiting]!);
+    await test.database.advance(1);
+    await test.worker.runOnce();
+    await test.database.unfreezeTime();
+
+    expect(results).toEqual([{ tokenId: '1', verdict: 'u', attempts: 1 }]);
+    for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
+  });
+
   it('a worker neither waits for the claim of another one, nor claims the same token for a newer refresh beside it', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, { name: 'One' });
@@ -785,6 +848,85 @@ describe('claims', () => {
       ]);
     },
   );
+
+  /** Refreshes with chunks of one token each. All are of the project of `refreshId`, and of its collection unless it says `isOther`. */
+  const addRefreshes = async (
+    refreshId: string,
+    count: number,
+    {
+      chunks,
+      isOther = false,
+      isClaimed = false,
+      due,
+    }: { chunks: number; isOther?: boolean; isClaimed?: boolean; due: string },
+  ) =>
+    test.database.query(
+      `with refresh as (
+         insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+         select gen_random_uuid(), project_id, case when $4 then gen_random_uuid() else collection_id end, collection_address, source, $3::int,
+           created_at
+         from nft_metadata.refreshes cross join generate_series(1, $2::int) where id = $1
+         returning id, project_id
+       )
+       insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
+       select refresh.id, lane.id, 2, now() + $6::interval, $5, array[number::numeric]
+       from refresh join nft_metadata.lanes as lane using (project_id) cross join generate_series(1, $3::int) as number`,
+      [refreshId, count, chunks, isOther, isClaimed, due],
+    );
+
+  it('a claim reads the chunks in flight, and not all chunks of the refreshes of their collections, when statistics are older than the queue', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const statements = await claimStatements();
+    // Autovacuum has analysed the tables while many chunks were being fetched, and each collection had one refresh.
+    await addRefreshes(refreshId, 3000, { chunks: 10, isOther: true, due: '1 hour' });
+    await addRefreshes(refreshId, 100, { chunks: 50, isOther: true, isClaimed: true, due: '1 hour' });
+    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_chunks');
+    await test.database.query('delete from nft_metadata.refresh_chunks where is_claimed');
+    await addRefreshes(refreshId, 200, { chunks: 50, due: '1 hour' });
+    await addRefreshes(refreshId, 1, { chunks: 1, isClaimed: true, due: '1 hour' });
+    await requestRefresh(test.app, project, ['1']);
+
+    const reads = await explainReads(test.database.url, statements);
+
+    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+    expect(chunks.length).toBeGreaterThan(4);
+    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(100);
+    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+  });
+
+  it('a claim locks the chunks that it takes without reading the others that are due', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const statements = await claimStatements();
+    await addRefreshes(refreshId, 20, { chunks: 1000, due: '-1 second' });
+    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_chunks');
+
+    const reads = await explainReads(test.database.url, statements);
+
+    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+    expect(chunks.length).toBeGreaterThan(4);
+    // The most tokens of one claim are 1,024.
+    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(2000);
+    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+  });
+
+  it('a claim reads only the first of the chunks that are due within the next second', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const statements = await claimStatements();
+    await test.database.freezeTime();
+    await addRefreshes(refreshId, 20, { chunks: 1000, due: '1 second' });
+    await requestRefresh(test.app, project, ['1']);
+
+    const reads = await explainReads(test.database.url, statements);
+    await test.database.unfreezeTime();
+
+    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+    expect(chunks.length).toBeGreaterThan(5);
+    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(300);
+    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+  });
 
   it('a claim goes through the tokens in flight once, not once for each refresh that waits', async () => {
     const project = await test.aProject({ tokens: ['1'] });

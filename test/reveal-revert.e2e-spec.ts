@@ -577,6 +577,69 @@ describe('a revert beside other work', () => {
     ]);
   });
 
+  it('a revert that is requested just before the retention deletes the reveal restores all of it, and the reveal stays', async () => {
+    const { project, reveal } = await aPublishedReveal(3);
+    await test.database.advance(31 * 86_400);
+    const decision = await holdRows(
+      test,
+      `select pg_advisory_xact_lock(hashtextextended('nft_metadata.collections reveals ' || $1::text, 0))`,
+      [project.collectionId],
+    );
+
+    const reverting = revert(project, reveal).then((response) => response);
+    await untilAdvisoryWaiters(test, 1);
+    const deleting = test.app.get(RefreshRetention).deleteExpired();
+    await decision.reached();
+    await decision.release();
+    const requested = await reverting;
+    await deleting;
+
+    expect(requested.status).toBe(202);
+    expect(await untilReveal(test, project, reveal, 'reverted')).toMatchObject({ reverted: { restored: 3 } });
+    expect(await namesOf(test, project)).toEqual(['Egg 1', 'Egg 2', 'Egg 3']);
+  });
+
+  it('a reveal that the retention has begun to delete does not exist any more, and no revert restores a part of it', async () => {
+    const { project, reveal } = await aPublishedReveal(3);
+    await test.database.advance(31 * 86_400);
+    const deletion = await holdRows(
+      test,
+      'select from nft_metadata.revealed_versions where reveal_id = $1 and token_id = 3 for update',
+      [reveal.revealId],
+    );
+
+    const deleting = test.app.get(RefreshRetention).deleteExpired();
+    await deletion.reached();
+    const reverting = await revert(project, reveal);
+    const reading = await revealRequest(test, project, 'get', reveal.revealId);
+    const listed = await test.app.get(Reveals).list({ projectId: project.id, limit: 100 });
+    await deletion.release();
+    await deleting;
+
+    for (const refused of [reverting, reading]) {
+      expect(refused).toMatchObject({ status: 404, body: { message: `Reveal ${reveal.revealId} does not exist.` } });
+    }
+    expect(listed).toMatchObject({ rows: [] });
+    expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Dragon 2', 'Dragon 3']);
+  });
+
+  it('a deletion that was interrupted is continued by the next retention, also if reveals are kept for longer meanwhile', async () => {
+    const { reveal } = await aPublishedReveal(1);
+    await test.database.query('update nft_metadata.reveals set deleted_at = now() where id = $1', [reveal.revealId]);
+
+    await test.app.get(RefreshRetention).deleteExpired();
+
+    for (const [table, column] of [
+      ['reveals', 'id'],
+      ['revealed_versions', 'reveal_id'],
+    ]) {
+      const rows = await test.database.query(`select from nft_metadata.${table} where ${column} = $1`, [
+        reveal.revealId,
+      ]);
+      expect(rows).toEqual([]);
+    }
+  });
+
   it('a host application reverts a reveal of any project with Reveals.revert', async () => {
     const { project, reveal } = await aPublishedReveal(1);
 

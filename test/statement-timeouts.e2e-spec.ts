@@ -1,3 +1,7 @@
+import { readingFrom } from '@app/database';
+import { BoundedReads } from '@app/metadata-refresh';
+import { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
 import { Client } from 'pg';
 import { http } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -78,6 +82,26 @@ it.each([
     expect(headers).toMatchObject({ 'retry-after': '5' });
   }
 });
+
+it.each([
+  ['0', '2s'],
+  ['750ms', '750ms'],
+  ['1min', '2s'],
+  ['3h', '2s'],
+])(
+  'with a statement_timeout of %s in the database, a statement of a bounded read may take %s',
+  async (given, allowed) => {
+    await limitEverything('statement_timeout', given);
+    const em = test.app.get(EntityManager);
+
+    const { rows } = await test.app
+      .get(BoundedReads)
+      .run(() => sql<{ statement_timeout: string }>`show statement_timeout`.execute(readingFrom(em).getKysely()));
+
+    await limitEverything('statement_timeout', '0');
+    expect(rows).toEqual([{ statement_timeout: allowed }]);
+  },
+);
 
 it('the partner API responds with 503 in its own shape when the database cancels a statement', async () => {
   await using _ = await holdTables();

@@ -113,3 +113,18 @@ it('a rollback takes back what the throttler storage counted in the transaction'
   expect(inside.totalHits).toBe(1);
   expect(await increment(key)).toMatchObject({ totalHits: 1 });
 });
+
+it('the throttler storage takes back a request, and never more than it has counted', async () => {
+  const [key, unknown] = [aKey(), aKey()];
+  const storage = test.app.get(PostgresThrottlerStorage);
+  for (let request = 1; request <= 3; request += 1) await increment(key);
+
+  await storage.takeBack(key);
+  await storage.takeBack(unknown);
+  const again = await increment(key);
+  for (let times = 1; times <= 4; times += 1) await storage.takeBack(key);
+
+  expect(again).toMatchObject({ totalHits: 2, isBlocked: false });
+  expect(await increment(key)).toMatchObject({ totalHits: 1 });
+  expect(await increment(unknown)).toMatchObject({ totalHits: 1 });
+});

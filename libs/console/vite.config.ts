@@ -8,6 +8,13 @@ export default defineConfig({
   root: path('./web'),
   // Relative, because only the browser knows below which path it is: the shell has a <base> that fits.
   base: './',
+  plugins: [
+    {
+      name: 'base-of-the-development-server',
+      apply: 'serve',
+      transformIndexHtml: (html) => html.replace('<base href="./"', '<base href="/"'),
+    },
+  ],
   build: {
     outDir: path('../../dist/libs/console/web'),
     emptyOutDir: true,

@@ -1,9 +1,9 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import type { DynamicModule } from '@nestjs/common';
 import type { Environment } from '../config/environment.js';
 import type { connectionLimits, idleLimit } from './connection-limits.js';
 import { connectionTo } from './database-client.js';
+import { DatabaseDriver } from './database-driver.js';
 
 /** MikroORM loads its migrator when it starts, if none is registered. `migrate` has a connection and a migrator of its own. */
 const noMigrator = { name: 'Migrator', register: () => {} };
@@ -16,7 +16,7 @@ export function ormModule(
   const { driverOptions, ...connection } = connectionTo(databaseUrl).ormOptions;
   return MikroOrmModule.forRoot({
     ...connection,
-    driver: PostgreSqlDriver,
+    driver: DatabaseDriver,
     autoLoadEntities: true,
     extensions: [noMigrator],
     pool: { min: 0, max: databasePoolSize },

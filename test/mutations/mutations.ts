@@ -105,6 +105,43 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'the second of two fetches of one token waits for the first, because it needs a newer response',
   },
   {
+    promise:
+      'A refresh that waits for a token in flight is not overtaken by newer ones, however often the token is requested',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'A token is claimed for a newer refresh as soon as it is not in flight',
+    find: 'one.token_id))::bigint < due.accepted_seq',
+    replace: 'one.token_id))::bigint < 0',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'a refresh of a token that is requested again and again waits for the fetch in flight and one more',
+  },
+  {
+    promise: 'Two refreshes never wait for each other',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'A refresh waits for newer ones, too',
+    find: 'one.token_id))::bigint < due.accepted_seq',
+    replace: 'one.token_id)) is not null',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'that waits for the same token',
+  },
+  {
+    promise: 'A refresh of low priority delays no other one',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'Newer refreshes leave a token to one of low priority',
+    find: `cross join unnest('{0,1,2}'::smallint[]) as size`,
+    replace: `cross join unnest('{0,1,2,3}'::smallint[]) as size`,
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'that waits for the same token',
+  },
+  {
+    promise: 'A claim reads few of the chunks that wait for a retry, however many are due within the next second',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'All chunks that are due within a second are read',
+    find: 'limit ${MAX_WAITING_CHUNKS}',
+    replace: '',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'a claim reads only the first of the chunks that are due within the next second',
+  },
+  {
     promise: 'A claim goes through the tokens in flight once',
     file: `${REFRESH}queue/chunk-claim.ts`,
     breaks: 'The tokens in flight are joined with each chunk',
@@ -112,6 +149,27 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'select lane_id, collection_id, token_id from in_flight))',
     suite: 'test/queue-chunks.e2e-spec.ts',
     title: 'a claim goes through the tokens in flight once, not once for each refresh that waits',
+  },
+  {
+    promise:
+      'A claim reads the chunks in flight, and not all chunks of the refreshes of a collection, also with old statistics',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'The planner may join the refreshes of a collection first',
+    find: `offset 0
+      ) as chunk`,
+    replace: ') as chunk',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title:
+      'a claim reads the chunks in flight, and not all chunks of the refreshes of their collections, when statistics are older than the queue',
+  },
+  {
+    promise: 'A claim locks its chunks without reading the others that are due',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'The chunks to lock are joined with the table',
+    find: 'where id = any(array(select id from first)) and not is_paused',
+    replace: 'where id in (select id from first) and not is_paused',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title: 'a claim locks the chunks that it takes without reading the others that are due',
   },
   {
     promise: 'A claim reads the first chunks in the index of the queue, also with old statistics',
@@ -924,6 +982,47 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'ended',
     suite: 'test/token-restore.e2e-spec.ts',
     title: 'a hold that no refresh has met ends without one',
+  },
+  {
+    promise: 'The retention does not delete a reveal whose revert was requested just before',
+    file: `${REFRESH}reveals/reveal-retention.ts`,
+    breaks: 'Whether it may be deleted is not looked at again after the wait for the request',
+    find: 'where id = ${id}::uuid and ${condition}',
+    replace: 'where id = ${id}::uuid',
+    suite: 'test/reveal-revert.e2e-spec.ts',
+    title:
+      'a revert that is requested just before the retention deletes the reveal restores all of it, and the reveal stays',
+  },
+  {
+    promise: 'A reveal that is being deleted is not reverted',
+    file: `${REFRESH}reveals/reveal-reader.ts`,
+    breaks: 'It exists until its row is deleted',
+    find: 'and reveal.deleted_at is null',
+    replace: 'and true',
+    suite: 'test/reveal-revert.e2e-spec.ts',
+    title:
+      'a reveal that the retention has begun to delete does not exist any more, and no revert restores a part of it',
+  },
+  // Closing
+  {
+    promise: 'An application does not close its connections while it looks for ended holds',
+    file: `${REFRESH}versions/ended-holds.ts`,
+    breaks: 'The shutdown does not wait for the look',
+    find: 'await this.running?.catch(() => {});',
+    replace: '',
+    suite: 'test/closing.e2e-spec.ts',
+    title:
+      'an application that is closed while it looks for ended holds removes those that it finds, before it closes its connections',
+  },
+  {
+    promise: 'An application that is closed while it opens a connection closes',
+    file: 'src/database/database-driver.ts',
+    breaks: 'The driver is destroyed at once',
+    find: 'await Promise.allSettled(acquiring);',
+    replace: '',
+    suite: 'test/closing.e2e-spec.ts',
+    title:
+      'an application that is closed while it opens a database connection runs the statement for which it does, and closes',
   },
   // Retention
   {

@@ -103,7 +103,7 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
       const configure = (host: INestApplication) => void (prefix && host.setGlobalPrefix(prefix));
       app = await startConsoleHost(database, metadataApi, {}, { adapter: await load(), configure });
       await listen(app);
-      await using proxy = await PathProxy.start(app, toInside);
+      await using proxy = await PathProxy.start(await app.getUrl(), toInside);
       browser = await ConsoleBrowser.start(`${proxy.url}${outside}/`);
       const operator = await browser.anOperator();
 

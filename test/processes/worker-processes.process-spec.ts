@@ -166,6 +166,28 @@ describe('the end of worker processes', () => {
     expect(runningAmong(pidsOf())).toHaveLength(2);
   });
 
+  it('a worker that crashes again is started again after twice as long, and one that crashes for the first time after a second', async () => {
+    const starts = (worker: number) => workerPids(service).get(worker)!;
+    const delays = (worker: number) =>
+      [...service.output().matchAll(/"worker":(\d),.*"retryInSeconds":(\d+)/g)]
+        .filter(([, number]) => Number(number) === worker)
+        .map(([, , seconds]) => Number(seconds));
+    const crash = async (worker: number) => {
+      const before = delays(worker).length;
+      process.kill(starts(worker).at(-1)!, 'SIGKILL');
+      await waitUntil(() => delays(worker).length > before);
+    };
+
+    await crash(1);
+    await waitUntil(() => starts(1).length === 2);
+    await crash(1);
+    await crash(2);
+    await waitUntil(() => starts(1).length === 3 && starts(2).length === 2);
+
+    expect([delays(1), delays(2)]).toEqual([[1, 2], [1]]);
+    expect(runningAmong(pidsOf())).toHaveLength(2);
+  });
+
   it('a service whose workers are all killed is not ready until they run again', async () => {
     for (const pid of pidsOf()) process.kill(pid, 'SIGKILL');
     await waitUntil(async () => (await readReadiness()).status !== 200);

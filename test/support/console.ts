@@ -53,6 +53,15 @@ export function startConsoleHost(
   });
 }
 
+/** The files that a page loads, as a browser at this address would find them. */
+export function filesOf(html: string, address: string): string[] {
+  const base = new URL(/<base href="([^"]*)"/.exec(html)![1]!, address);
+  const found = [...html.matchAll(/(?:src|href)="([^"]+)"/g)]
+    .map(([, url]) => url!)
+    .filter((url) => !/^\.\.?\/$|^(\.\.\/)+$/.test(url));
+  return found.map((url) => new URL(url, base).href);
+}
+
 /** Sends requests to the console as a browser does, and keeps the cookie. */
 export class ConsoleVisitor {
   private cookie = '';

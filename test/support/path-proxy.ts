@@ -1,6 +1,5 @@
 import { createServer, request as forward, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { INestApplication } from '@nestjs/common';
 
 /** A reverse proxy that keeps the Host header, and changes paths. */
 export class PathProxy implements AsyncDisposable {
@@ -9,9 +8,9 @@ export class PathProxy implements AsyncDisposable {
 
   private constructor(private readonly server: Server) {}
 
-  /** In front of an application that listens. */
-  static async start(target: INestApplication, toInside: (path: string) => string): Promise<PathProxy> {
-    const { port } = (target.getHttpServer() as Server).address() as AddressInfo;
+  /** In front of an application that listens at this address. */
+  static async start(target: string, toInside: (path: string) => string): Promise<PathProxy> {
+    const { port } = new URL(target);
     const server = createServer();
     const proxy = new PathProxy(server);
     server.on('request', (incoming, outgoing) => {

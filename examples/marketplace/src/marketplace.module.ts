@@ -1,6 +1,8 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { Module } from '@nestjs/common';
+import { SkipThrottle } from '@nestjs/throttler';
 import { MetadataEventsModule, NftRefreshModule, nftMetadataMigrations, ProjectDirectory } from 'nestjs-nft-refresh';
+import { NftRefreshConsoleModule } from 'nestjs-nft-refresh/console';
 import { ListingSearch, searchMigrations, SearchRow } from './listing-search.js';
 import { ListingsController } from './listings.controller.js';
 import { shopMigrations } from './shop/migrations.js';
@@ -22,6 +24,8 @@ import { UserDirectory } from './user-directory.js';
     // Delivers events to the shop's search.
     MetadataEventsModule.forRoot({ runDelivery: true }),
     MikroOrmModule.forFeature([SearchRow]),
+    // At /api/console. Its pages ask more often than the shop's throttler allows.
+    NftRefreshConsoleModule.forRoot({ operatorSecret: process.env['OPERATOR_SECRET'], decorators: [SkipThrottle()] }),
   ],
   controllers: [ListingsController],
   providers: [ListingSearch],

@@ -113,7 +113,10 @@ export class ChainWatcher implements BeforeApplicationShutdown {
 
   private async pollSafely(watch: ChainWatch, signal: AbortSignal): Promise<PollResult> {
     // A poll may take longer than the lease lasts.
-    const renewal = setInterval(() => void watch.renewLease().catch(() => {}), LEASE_RENEWAL_MS);
+    let renewed: Promise<unknown> | undefined;
+    const renewal = setInterval(() => {
+      renewed = watch.renewLease().catch(() => {});
+    }, LEASE_RENEWAL_MS);
     try {
       return await watch.poll(signal);
     } catch (error) {
@@ -122,6 +125,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
       return { kind: 'failed', reason: 'database' };
     } finally {
       clearInterval(renewal);
+      await renewed;
     }
   }
 

@@ -5,6 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { refusalOf } from './console.filter.js';
 import { notFound, Refused } from './console.errors.js';
 import { ownProjectId, type Person } from './person.js';
+import { SharedReads } from './shared-reads.js';
 
 /** An action that a person requests. */
 export interface WantedAction {
@@ -26,6 +27,7 @@ export class Actions {
   constructor(
     private readonly log: ConsoleActions,
     private readonly reads: BoundedReads,
+    private readonly shared: SharedReads,
   ) {}
 
   async run<Result>(wanted: WantedAction, work: () => Promise<Result>): Promise<Result> {
@@ -36,6 +38,9 @@ export class Actions {
     } catch (error) {
       await this.add(wanted, refusalOf(error)?.code ?? 'internal_error');
       throw error;
+    } finally {
+      // Also when it was refused: it may have done a part.
+      this.shared.forgetAll();
     }
     await this.add(wanted, 'done');
     return result;

@@ -53,6 +53,7 @@ import { PersonGuard } from './session/person.guard.js';
 import { SessionController } from './session/session.controller.js';
 import { SessionKeys } from './session/session-keys.js';
 import { SignInLimit } from './session/sign-in-limit.js';
+import { SharedReads } from './shared-reads.js';
 import { nameNoWildcards } from './shell/mount-path.js';
 import { ShellController } from './shell/shell.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
@@ -99,6 +100,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ConsoleFilter,
     Pages,
     Responder,
+    SharedReads,
     WebFiles,
     ApiLink,
     OwnPage,

@@ -1,8 +1,9 @@
-import { entityTagOf, hasCurrent } from '@app/refresh-api';
+import { hasCurrent } from '@app/refresh-api';
 import { Injectable, StreamableFile } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { consoleHeaders } from './headers.js';
 import type { HttpRequest, HttpResponse } from './http.js';
+import { JsonBody } from './json-body.js';
 import { WebFiles } from './shell/web-files.js';
 
 /** Sends responses past the interceptors of the host application, which would change their shape. */
@@ -13,11 +14,10 @@ export class Responder {
     private readonly files: WebFiles,
   ) {}
 
-  /** JSON. `now` is no part of its ETag: who has the rest already gets 304. */
-  send<Body extends { now: string }>(request: HttpRequest, response: HttpResponse, body: Body): void {
-    const { now, ...rest } = body;
-    const text = JSON.stringify(rest);
-    const etag = entityTagOf(text);
+  /** JSON. Who has all of it but `now` already gets 304. */
+  send<Body extends { now: string }>(request: HttpRequest, response: HttpResponse, given: Body | JsonBody): void {
+    const body = given instanceof JsonBody ? given : new JsonBody(given);
+    const { etag } = body;
     const isKnown = request.method === 'GET' && hasCurrent(request, etag);
     this.write(response, {
       status: isKnown ? 304 : 200,
@@ -27,7 +27,7 @@ export class Responder {
         'x-nft-console-build': this.files.build,
         etag,
       },
-      body: isKnown ? '' : `{"now":${JSON.stringify(now)}${text === '{}' ? '}' : `,${text.slice(1)}`}`,
+      body: isKnown ? '' : body.toString(),
     });
   }
 

@@ -21,12 +21,16 @@ export async function boundedRead<Result>(
   work: (now: Date) => Promise<Result>,
 ): Promise<Result> {
   return inSnapshot(em, async (transaction) => {
+    const timeout = sql`current_setting('statement_timeout')`;
+    // A time with its unit, such as 500ms or 1min. The view pg_settings would list all settings for it, with every read.
     const { rows } = await sql<{ now: Date | string }>`
       select now() as now,
         set_config(
           'statement_timeout',
-          (select case when setting::int between 1 and ${statementTimeoutMs}::int then setting else ${String(statementTimeoutMs)} end
-           from pg_settings where name = 'statement_timeout'),
+          case
+            when ${timeout}::interval between interval '1 ms' and ${statementTimeoutMs}::int * interval '1 ms' then ${timeout}
+            else ${String(statementTimeoutMs)}
+          end,
           true
         )`.execute(transaction.getKysely());
     return reads.run(transaction, () => work(new Date(rows[0]!.now)));

@@ -32,7 +32,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
   private openedConsumers = 0;
   private isFailing = false;
   private shutdown = new AbortController();
-  private readonly deliveries = new Set<Promise<void>>();
+  private readonly deliveries = new Set<Promise<unknown>>();
 
   constructor(
     private readonly publisher: EventPublisher,
@@ -119,8 +119,11 @@ export class EventDelivery implements BeforeApplicationShutdown {
   }
 
   private startDelivery(cursor: ClaimedCursor): void {
+    let renewed: Promise<unknown> | undefined;
     const leaseTimer = setInterval(
-      () => void this.cursors.renew(cursor).catch(() => {}),
+      () => {
+        renewed = this.cursors.renew(cursor).catch(() => {});
+      },
       (this.config.leaseSeconds * 1000) / 3,
     );
     const delivery = this.deliver(cursor)
@@ -129,10 +132,9 @@ export class EventDelivery implements BeforeApplicationShutdown {
         // No wake-up: the lease expires, and a later poll claims the reader again.
         (error: unknown) => this.logFailure(error),
       )
-      .finally(() => {
-        clearInterval(leaseTimer);
-        this.deliveries.delete(delivery);
-      });
+      .finally(() => clearInterval(leaseTimer))
+      .then(() => renewed)
+      .finally(() => this.deliveries.delete(delivery));
     this.deliveries.add(delivery);
   }
 

@@ -51,6 +51,14 @@ export class PostgresThrottlerStorage implements ThrottlerStorage {
     return toRecord(window, window.hits >= limit);
   }
 
+  /** A request that was counted does not count. */
+  async takeBack(key: string): Promise<void> {
+    await sql`
+      update nft_metadata.request_windows set hits = hits - 1 where key = ${key} and hits > 0`.execute(
+      this.connection(),
+    );
+  }
+
   private async readWindow(key: string, ttl: number): Promise<Window> {
     const { rows } = await sql<Window>`
       select hits, ${secondsLeft(ttl)} as "secondsLeft" from nft_metadata.request_windows

@@ -209,7 +209,7 @@ export class DatabaseTokenStore extends TokenStore {
     if (isEverything(selection)) return this.countTokens(collectionId);
     const { rows } = await sql<{ tokens: number }>`
       select count(*)::int as tokens from (${selectedTokens({ collectionId, selection })}) as selected`.execute(
-      this.em.fork().getKysely(),
+      readingFrom(this.em).getKysely(),
     );
     return rows[0]!.tokens;
   }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { lockCollection } from './collection-lock.js';
 import { CollectionFull, UnknownCollection } from './token-store.errors.js';
-import { inTransaction } from '@app/database';
+import { inTransaction, readingFrom } from '@app/database';
 
 /** Adds rows to `nft_metadata.tokens`, and reads how many there are. A trigger keeps `collections.token_count`. */
 @Injectable()
@@ -38,7 +38,7 @@ export class TokenRegistration {
   async count(collectionId: string): Promise<number> {
     const { rows } = await sql<{ tokens: string }>`
       select token_count::text as tokens from nft_metadata.collections where id = ${collectionId}::uuid`.execute(
-      this.em.fork().getKysely(),
+      readingFrom(this.em).getKysely(),
     );
     return Number(rows[0]?.tokens ?? 0);
   }

@@ -1,4 +1,5 @@
 import {
+  BoundedReads,
   MetadataRefreshService,
   ReadGate,
   type QuotaState,
@@ -10,7 +11,7 @@ import type { Collection } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import type { Person } from '../person.js';
 
-/** Estimates that run at the same time in a process: each may count a million tokens. */
+/** Estimates that run at the same time in a process: each may count a million tokens, and other reads need a place as well. */
 const MAX_ESTIMATES = 2;
 
 /** Refreshes that people request on the console: those of partners count towards their quota, those of operators towards nothing. */
@@ -18,7 +19,10 @@ const MAX_ESTIMATES = 2;
 export class NewRefreshes {
   private readonly estimates = new ReadGate(MAX_ESTIMATES);
 
-  constructor(private readonly refreshes: MetadataRefreshService) {}
+  constructor(
+    private readonly reads: BoundedReads,
+    private readonly refreshes: MetadataRefreshService,
+  ) {}
 
   /** Returns its id. */
   async request(person: Person, collection: Collection, wanted: WantedTokens): Promise<string> {
@@ -35,12 +39,14 @@ export class NewRefreshes {
     collection: Collection,
     wanted: WantedTokens,
   ): Promise<Pick<RefreshEstimate, 'tokens' | 'expectedSeconds' | 'exceeds'> & { quota: QuotaState | null }> {
-    return this.estimates.run(async () => {
-      if (person.kind === 'operator') {
-        return { ...(await this.refreshes.estimateSelection(collection, wanted)), quota: null, exceeds: null };
-      }
-      return this.refreshes.estimate(asRefreshingProject(person.project), inCollection(collection, wanted));
-    });
+    return this.estimates.run(() =>
+      this.reads.run(async () => {
+        if (person.kind === 'operator') {
+          return { ...(await this.refreshes.estimateSelection(collection, wanted)), quota: null, exceeds: null };
+        }
+        return this.refreshes.estimate(asRefreshingProject(person.project), inCollection(collection, wanted));
+      }),
+    );
   }
 }
 

@@ -13,6 +13,7 @@ import { toQuota } from '../refreshes/refreshes.presenter.js';
 import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
 import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
+import { SharedReads } from '../shared-reads.js';
 import type { Limits } from '../wire/project.schema.js';
 import { OverviewViews } from './overview-views.js';
 
@@ -29,6 +30,7 @@ export class OverviewController {
     private readonly refreshes: MetadataRefreshService,
     private readonly rate: RequestRate,
     private readonly projects: Projects,
+    private readonly shared: SharedReads,
     private readonly responder: Responder,
   ) {}
 
@@ -38,7 +40,7 @@ export class OverviewController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    this.responder.send(request, response, await this.views.read(person));
+    this.responder.send(request, response, await this.shared.read(person, request, () => this.views.read(person)));
   }
 
   @Get('workers')

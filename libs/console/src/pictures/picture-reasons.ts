@@ -7,7 +7,6 @@ const MIB = 1024 * 1024;
 
 /** Each ends the sentence "The picture was not loaded: …". */
 const UNREACHABLE: Partial<Record<Reason, string>> = {
-  timeout: 'its server did not send all of it within 5 seconds.',
   dns: 'the name of its server is not known.',
   tls: 'the certificate of its server is not valid.',
   blocked_address: 'its address is in a private network, from which nothing is loaded.',
@@ -20,9 +19,10 @@ const UNREACHABLE: Partial<Record<Reason, string>> = {
 };
 
 /** Why there is no picture, in words that name nothing of this deployment. */
-export function sentenceOf(failure: Failure, { maxBytes, maxRedirects }: PictureFetcher['limits']): string {
+export function sentenceOf(failure: Failure, { timeoutMs, maxBytes, maxRedirects }: PictureFetcher['limits']): string {
   switch (failure.kind) {
     case 'unreachable':
+      if (failure.reason === 'timeout') return `its server did not send all of it within ${timeoutMs / 1000} seconds.`;
       if (failure.reason === 'too_large') return `it is larger than ${Number((maxBytes / MIB).toFixed(1))} MiB.`;
       if (failure.reason === 'too_many_redirects') return `its server redirects more often than ${maxRedirects} times.`;
       return UNREACHABLE[failure.reason] ?? `its server cannot be reached (${failure.reason}).`;

@@ -8,6 +8,7 @@ import {
   type RefreshTokenPage,
   type RefreshTokenQuery,
   type RefreshTrigger,
+  type TokenResponse,
 } from '@app/metadata-refresh';
 import { ProjectDirectory } from '@app/project-auth';
 import { asRefreshingProject } from '@app/refresh-api';
@@ -74,15 +75,19 @@ export class RefreshViews {
   details(person: Person, refreshId: string): Promise<RefreshDetails> {
     return this.reads.run(async (now) => {
       const refresh = await this.get(person, refreshId);
-      const project = await this.projects.findById(refresh.projectId);
+      const { projectId } = refresh;
+      const project = person.kind === 'partner' ? person.project : await this.projects.findById(projectId);
       const limits = await this.refreshes.readLimits(
-        asRefreshingProject(project ?? { id: refresh.projectId, name: '', ownerAddress: '' }),
+        asRefreshingProject(project ?? { id: projectId, name: '', ownerAddress: '' }),
       );
       const pending = await this.pages.findPending(refreshId);
       return {
         now: now.toISOString(),
         refresh: toRefreshDetails(refresh, {
-          names: await this.namesOf(person, [refresh]),
+          names: {
+            projectOf: (id) => (person.kind === 'partner' ? null : { id, name: project?.name ?? id }),
+            collectionOf: await this.names.ofCollections([refresh.collectionId]),
+          },
           pending,
           firstFailure: refresh.failed > 0 ? await this.pages.findFirstFailure(refreshId) : null,
           cooldownSince: refresh.cooldown && (await this.hosts.cooldownSince(refresh.cooldown.host)),
@@ -106,12 +111,12 @@ export class RefreshViews {
     return this.reads.run(async (now) => {
       const refresh = await this.get(person, refreshId);
       const isFiltered = Object.values(filter).some((value) => value !== undefined);
-      const latest =
-        order === 'latest' && !isFiltered && refresh.status !== 'completed' ? await this.latestOf(refresh) : [];
+      const isLatest = order === 'latest' && !isFiltered && refresh.status !== 'completed';
+      const latest = isLatest ? await this.responses.listLatest(refresh, TOKENS_SIZE) : [];
       if (latest.length > 0) {
         return {
           now: now.toISOString(),
-          rows: await this.show(refresh, latest),
+          rows: await this.show(refresh, await this.inOrderOf(latest, refresh), latest),
           next: null,
           order: 'latest',
           searchedTo: null,
@@ -166,9 +171,8 @@ export class RefreshViews {
     };
   }
 
-  /** The tokens that were requested last, the newest first. */
-  private async latestOf(refresh: ProjectRefreshDetails) {
-    const responses = await this.responses.listLatest(refresh, TOKENS_SIZE);
+  /** What became of the tokens of these responses. */
+  private async inOrderOf(responses: readonly TokenResponse[], refresh: ProjectRefreshDetails) {
     const found = await this.tokensReader.pick(
       refresh,
       responses.map(({ tokenId }) => tokenId),
@@ -177,12 +181,17 @@ export class RefreshViews {
     return responses.flatMap(({ tokenId }) => byId.get(tokenId) ?? []);
   }
 
-  private async show(refresh: ProjectRefreshDetails, rows: Awaited<ReturnType<RefreshTokensReader['pick']>>) {
+  /** `known`: their last responses, if they have been read. */
+  private async show(
+    refresh: ProjectRefreshDetails,
+    rows: Awaited<ReturnType<RefreshTokensReader['pick']>>,
+    known?: readonly TokenResponse[],
+  ) {
     const ids = rows.map(({ tokenId }) => tokenId);
     const records = await this.tokens.findTokens(
       ids.map((tokenId) => ({ collectionId: refresh.collectionId, tokenId })),
     );
-    const responses = await this.responses.find(refresh, ids);
+    const responses = known ?? (await this.responses.find(refresh, ids));
     const recordOf = new Map(records.map((record) => [record.tokenId, record]));
     const responseOf = new Map(responses.map((response) => [response.tokenId, response]));
     return rows.map((token) =>

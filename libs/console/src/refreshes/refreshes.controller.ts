@@ -37,6 +37,7 @@ import { absentIfEmpty, idSchema } from '../query.js';
 import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
 import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
+import { SharedReads } from '../shared-reads.js';
 import { retryRequestSchema } from '../wire/refresh.schema.js';
 import { TOKEN_STATES } from '../wire/refresh-token.schema.js';
 import { RefreshViews } from './refresh-views.js';
@@ -69,6 +70,7 @@ export class RefreshesController {
     private readonly ofOperators: Refreshes,
     private readonly projects: ProjectDirectory,
     private readonly actions: Actions,
+    private readonly shared: SharedReads,
     private readonly responder: Responder,
   ) {}
 
@@ -82,7 +84,11 @@ export class RefreshesController {
     const { project, collection, status, trigger, cursor } = listQuerySchema.parse(given);
     const triggers = trigger === 'all' ? REFRESH_TRIGGERS : trigger && [trigger];
     const wanted = { projectId: project, collectionId: collection, state: status, triggers, after: cursor };
-    this.responder.send(request, response, await this.views.list(person, wanted));
+    this.responder.send(
+      request,
+      response,
+      await this.shared.read(person, request, () => this.views.list(person, wanted)),
+    );
   }
 
   @Get(':id')
@@ -92,7 +98,11 @@ export class RefreshesController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    this.responder.send(request, response, await this.views.details(person, id));
+    this.responder.send(
+      request,
+      response,
+      await this.shared.read(person, request, () => this.views.details(person, id)),
+    );
   }
 
   @Get(':id/reasons')
@@ -102,7 +112,11 @@ export class RefreshesController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    this.responder.send(request, response, await this.views.reasons(person, id));
+    this.responder.send(
+      request,
+      response,
+      await this.shared.read(person, request, () => this.views.reasons(person, id)),
+    );
   }
 
   /** As CSV, if the page asks for that: all that match, as a stream. */
@@ -117,7 +131,8 @@ export class RefreshesController {
     const { verdict, reason, token, order, cursor } = tokensQuerySchema.parse(given);
     const filter = { verdict, reason, tokenId: token, after: cursor?.tokenId };
     if (headerOf(request, 'accept')?.includes('text/csv')) return this.sendCsv(person, id, filter, response);
-    this.responder.send(request, response, await this.views.tokensOf(person, id, { ...filter, order }));
+    const read = () => this.views.tokensOf(person, id, { ...filter, order });
+    this.responder.send(request, response, await this.shared.read(person, request, read));
   }
 
   /** The same, for a link that a browser downloads. */

@@ -65,13 +65,8 @@ export class SessionController {
   async signIn(@Req() request: HttpRequest, @Body() body: unknown, @Res() response: HttpResponse): Promise<void> {
     this.refuseIfIdentified();
     const wanted = signInSchema.parse(body);
-    const address = request.ip ?? '';
-    await this.limit.check(address);
-    const content = await this.contentFor(wanted, request);
-    if (!content) {
-      await this.limit.countFailure(address);
-      throw wrongCredentials();
-    }
+    const content = await this.limit.attempt(request.ip ?? '', () => this.contentFor(wanted, request));
+    if (!content) throw wrongCredentials();
     const token = sealSession(content, await this.keys.read());
     this.responder.setCookie(response, sessionCookie(request, token));
     const person = await this.people.ofSession(content, token);

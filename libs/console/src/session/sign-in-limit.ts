@@ -16,27 +16,39 @@ const ALL = 'console sign-in';
 export class SignInLimit {
   constructor(private readonly storage: PostgresThrottlerStorage) {}
 
-  /** Throws Refused. */
-  async check(address: string): Promise<void> {
-    const records = [
-      await this.storage.peek(keyOf(address), WINDOW_MS, MAX_FAILURES),
-      await this.storage.peek(ALL, WINDOW_MS, MAX_FAILURES_OF_ALL),
-    ];
-    const blocked = records.filter(({ isBlocked }) => isBlocked);
-    if (blocked.length === 0) return;
-    const seconds = Math.max(1, ...blocked.map(({ timeToBlockExpire }) => timeToBlockExpire));
-    throw new Refused(
-      429,
-      'too_many_sign_ins',
-      `Too many attempts to sign in have failed: try again in ${seconds} seconds.`,
-      { 'retry-after': String(seconds) },
-    );
+  /**
+   * Runs an attempt to sign in; null: it has failed. It is counted before it begins, or guesses at the same moment would not be limited.
+   * One that succeeds does not count. Throws Refused.
+   */
+  async attempt<Result>(address: string, work: () => Promise<Result | null>): Promise<Result | null> {
+    const limits = [
+      [keyOf(address), MAX_FAILURES],
+      [ALL, MAX_FAILURES_OF_ALL],
+    ] as const;
+    const counted: string[] = [];
+    let hasFailed = false;
+    try {
+      for (const [key, max] of limits) {
+        const { isBlocked, timeToBlockExpire } = await this.storage.increment(key, WINDOW_MS, max);
+        if (isBlocked) throw tooMany(Math.max(1, timeToBlockExpire));
+        counted.push(key);
+      }
+      const result = await work();
+      hasFailed = result === null;
+      return result;
+    } finally {
+      if (!hasFailed) for (const key of counted) await this.storage.takeBack(key);
+    }
   }
+}
 
-  async countFailure(address: string): Promise<void> {
-    await this.storage.increment(keyOf(address), WINDOW_MS, MAX_FAILURES);
-    await this.storage.increment(ALL, WINDOW_MS, MAX_FAILURES_OF_ALL);
-  }
+function tooMany(seconds: number): Refused {
+  return new Refused(
+    429,
+    'too_many_sign_ins',
+    `Too many attempts to sign in have failed: try again in ${seconds} seconds.`,
+    { 'retry-after': String(seconds) },
+  );
 }
 
 function keyOf(address: string): string {

@@ -15,6 +15,7 @@ import { Ago, When } from '../parts/time.js';
 import { Pill, RECORD_SIGNS } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { useServerTime } from '../data/clock.js';
+import { linesOfWarning } from '../text/warning-lines.js';
 import { formatBytes, formatCount, plural } from '../text/numbers.js';
 import { formatDay, formatOnDay } from '../text/times.js';
 import { shortId } from '../text/token-ids.js';
@@ -452,7 +453,7 @@ function DocumentTab({ token, path }: { token: Details; path: string }) {
             </a>
           </span>
         </header>
-        <Lines text={document} />
+        <Lines text={document} marked={warnings.flatMap(({ code }) => linesOfWarning(code, document))} />
       </section>
       <aside class="stack" aria-label="What we made of it">
         {warnings.length > 0 && (
@@ -462,6 +463,9 @@ function DocumentTab({ token, path }: { token: Details; path: string }) {
               {warnings.map(({ code, message }) => (
                 <li key={code}>
                   <span class="code">{code}</span> {message}
+                  {linesOfWarning(code, document).map((line) => (
+                    <LineButton key={line} line={line} />
+                  ))}
                 </li>
               ))}
             </ul>
@@ -496,12 +500,29 @@ function FieldRow({ name, value }: { name: string; value: string | null }) {
   );
 }
 
+/** Shows a line of the document that a warning is about. */
+function LineButton({ line }: { line: number }) {
+  const show = () => {
+    const element = globalThis.document.getElementById(`line-${line}`);
+    element?.scrollIntoView({ block: 'center' });
+    element?.focus({ preventScroll: true });
+  };
+  return (
+    <>
+      {' '}
+      <button type="button" class="more" onClick={show}>
+        line {formatCount(line)}
+      </button>
+    </>
+  );
+}
+
 /** Text with the numbers of its lines. Each line is cut on its own: a document can be one line of megabytes. */
-function Lines({ text }: { text: string }) {
+function Lines({ text, marked }: { text: string; marked: readonly number[] }) {
   return (
     <div class="doc" tabindex={0} role="group" aria-label="Document">
       {text.split('\n').map((line, index) => (
-        <div key={index}>
+        <div key={index} id={`line-${index + 1}`} {...(marked.includes(index + 1) && { class: 'hit', tabIndex: -1 })}>
           <span aria-hidden="true">{index + 1}</span>
           <span>
             <Foreign text={line} max={4000} />

@@ -8,7 +8,8 @@ import { locateMetadata } from '../uri/token-uri.js';
 import type { UnreachableReason } from '../fetch-outcome.js';
 import { readPictureHeader, type PictureType } from './picture-type.js';
 
-const MAX_MS = 5000;
+/** For all gateways together. Longer than for a document, because pictures are larger and a person waits. */
+const TIMEOUT_MS = 5000;
 /** Of one side of a picture, and in all. */
 export const MAX_PICTURE_SIDE = 8192;
 export const MAX_PICTURE_PIXELS = 40_000_000;
@@ -40,9 +41,9 @@ export class PictureFetcher {
     this.gateways = parseGateways({ ...config, allowedHosts: httpConfig.allowedHosts });
   }
 
-  /** Of the client. */
-  get limits(): Pick<SafeHttpConfig, 'maxBytes' | 'maxRedirects'> {
-    return this.httpConfig;
+  get limits(): { timeoutMs: number; maxBytes: number; maxRedirects: number } {
+    const { maxBytes, maxRedirects } = this.httpConfig;
+    return { timeoutMs: TIMEOUT_MS, maxBytes, maxRedirects };
   }
 
   /** `imageUrl` of a record: http, https, IPFS or Arweave behind a gateway, or a `data:` URI. Never rejects because of what the host does. */
@@ -61,7 +62,7 @@ export class PictureFetcher {
 
   /** One gateway after the other; each has an equal share of the time that remains. */
   private async request(candidates: readonly Candidate[]): Promise<PictureOutcome> {
-    const endsAt = performance.now() + Math.min(MAX_MS, this.httpConfig.deadlineMs);
+    const endsAt = performance.now() + TIMEOUT_MS;
     let outcome: PictureOutcome = { kind: 'unreachable', reason: 'timeout' };
     for (const [index, candidate] of candidates.entries()) {
       const deadline = new Deadline((endsAt - performance.now()) / (candidates.length - index));

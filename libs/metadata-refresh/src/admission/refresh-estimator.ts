@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable } from '@nestjs/common';
@@ -68,7 +69,7 @@ export class RefreshEstimator {
             order by token_id, id desc
             limit ${SAMPLED_ATTEMPTS}
           ) as sample
-        ) as "meanMs"`.execute(this.em.fork().getKysely());
+        ) as "meanMs"`.execute(readingFrom(this.em).getKysely());
     const { waiting, meanMs } = rows[0]!;
     if (meanMs === null) return null;
     const concurrency = collection.hostConcurrency ?? this.config.hostConcurrency;

@@ -14,6 +14,8 @@ export interface TokenResponse extends Pick<Attempt, 'outcome' | 'statusCode' | 
 
 /** The newest attempts of all refreshes, among which those of one refresh are looked for. */
 const MAX_SCANNED = 5000;
+/** So many requests a token are read to find the tokens that were requested last: a page of tokens with more of them is shorter. */
+const MAX_REQUESTS_OF_TOKEN = 5;
 /** Attempts at one token, of all refreshes, among which that of one refresh is looked for. */
 const MAX_OF_TOKEN = 20;
 
@@ -39,8 +41,12 @@ export class TokenResponses {
     const { rows } = await sql<TokenResponse>`
       select ${columns} from (
         select *, row_number() over (partition by token_id order by id desc) as place
-        from (select * from nft_metadata.refresh_attempts order by id desc limit ${MAX_SCANNED}) as newest
-        where refresh_id = ${id}::uuid
+        from (
+          select * from (select * from nft_metadata.refresh_attempts order by id desc limit ${MAX_SCANNED}) as newest
+          where refresh_id = ${id}::uuid
+          order by id desc
+          limit ${limit * MAX_REQUESTS_OF_TOKEN}
+        ) as recent
       ) as of_token
       where place = 1
       order by id desc

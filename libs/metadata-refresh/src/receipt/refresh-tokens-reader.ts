@@ -262,14 +262,15 @@ function pickedTokens(refreshId: string, tokenIds: readonly string[]): RawBuilde
     left join lateral (
       select wanted.token_id, attempt_count as attempts, ${nextAttemptAt} as next_attempt_at
       from (
+        -- Here, and not as a condition of the join: that would be checked after the chunks have been read.
         select * from nft_metadata.refresh_chunks
-        where refresh_id = ${refreshId}::uuid and last_token_id >= wanted.token_id
+        where result.token_id is null and refresh_id = ${refreshId}::uuid and last_token_id >= wanted.token_id
         order by last_token_id
         limit ${2 * CHUNK_SIZE + 1}
       ) as next
       where first_token_id <= wanted.token_id and wanted.token_id = any(token_ids)
       limit 1
-    ) as pending on result.token_id is null
+    ) as pending on true
     where result.token_id is not null or pending.token_id is not null`;
 }
 

@@ -86,7 +86,7 @@ export class RevealReader {
 
   /** Of one project or of all, newest first. */
   async list({ limit, after, projectId, collectionAddress }: PageRequest & RevealListFilter): Promise<Page<RevealRow>> {
-    const conditions = [sql`true`];
+    const conditions = [sql`deleted_at is null`];
     if (projectId !== undefined) conditions.push(sql`project_id = ${projectId}`);
     if (collectionAddress) conditions.push(sql`collection_address = ${collectionAddress.toLowerCase()}`);
     if (after) conditions.push(sql`(created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`);
@@ -152,7 +152,8 @@ function found(reveal: RevealRow | null, { revealId }: RevealReference): RevealR
 /** For a statement on `reveals as reveal`. */
 function isReferenced({ revealId, projectId }: RevealReference): RawBuilder<unknown> {
   const project = projectId ?? null;
-  return sql`reveal.id = ${parseRevealId(revealId)}::uuid and (${project}::text is null or reveal.project_id = ${project}::text)`;
+  return sql`reveal.id = ${parseRevealId(revealId)}::uuid and reveal.deleted_at is null
+    and (${project}::text is null or reveal.project_id = ${project}::text)`;
 }
 
 /** Throws RevealNotFound for a malformed id. */

@@ -3,7 +3,7 @@ import { describeDatabaseError, inTransaction } from '@app/database';
 import { Collections, VersionStore, type Collection } from '@app/token-store';
 import { traceparentOf } from '@app/tracing';
 import { ModuleLogger } from '@app/logging';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { priorityOf } from '../admission/new-refresh.js';
 import { RefreshEnqueuer } from '../admission/refresh-enqueuer.js';
 import { inAcceptanceSpan, setAccepted } from '../refresh-trace.js';
@@ -21,10 +21,11 @@ const POLL_INTERVAL_MS = 5000;
  * into an index.
  */
 @Injectable()
-export class EndedHolds {
+export class EndedHolds implements BeforeApplicationShutdown {
   private readonly logger = new ModuleLogger('MetadataRefresh');
   private polledAt = -Infinity;
   private running: Promise<number> | undefined;
+  private isStopped = false;
 
   constructor(
     private readonly em: EntityManager,
@@ -35,7 +36,7 @@ export class EndedHolds {
 
   /** Looks for ended holds in the background, at most every five seconds. Logs errors: the next call tries again. */
   poll(): void {
-    if (performance.now() - this.polledAt < POLL_INTERVAL_MS) return;
+    if (this.isStopped || performance.now() - this.polledAt < POLL_INTERVAL_MS) return;
     this.polledAt = performance.now();
     this.release().catch((error: unknown) => {
       this.logger.warn({ msg: 'ended holds not released', error: describeDatabaseError(error) });
@@ -50,9 +51,15 @@ export class EndedHolds {
     return this.running;
   }
 
+  /** Ends after the batch that is being released: the application closes its database connections next. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isStopped = true;
+    await this.running?.catch(() => {});
+  }
+
   private async releaseAll(): Promise<number> {
     for (let released = 0; ;) {
-      const batch = await this.releaseBatch();
+      const batch = this.isStopped ? 0 : await this.releaseBatch();
       released += batch;
       if (batch === 0) return released;
     }

@@ -91,6 +91,7 @@ export class HostMembership {
       database.recordFailure('host heartbeat failed', error);
     }
   }
+
   private takeOver(states: readonly HostState[], sentAt: number): void {
     const { hosts, limits, buffer, demand, releaser } = this.parts;
     for (const { host: name, share, cooldownSeconds } of states) {

@@ -30,10 +30,6 @@ export class Host {
 
   constructor(readonly name: string) {}
 
-  get bufferedCount(): number {
-    return this.interactive.length + this.bulk.length;
-  }
-
   get tokenCount(): number {
     return this.inFlight + this.interactive.length + this.bulk.length;
   }

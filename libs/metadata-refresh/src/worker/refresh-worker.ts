@@ -37,13 +37,13 @@ interface IdleWaiter {
 }
 
 /**
- * A token passes through three loops, which never wait for each other:
+ * A token passes through these parts, which never wait for each other:
  *
  *     Claimer → TokenBuffer → Fetcher → BatchCompleter → Completion
  *
- * A fourth loop, HostMembership, shares hosts with other workers. This class starts and stops the loops, and wakes one when
- * another has something for it. Tokens of a worker that dies are due again when their lease expires; `stop` releases them at
- * once.
+ * Claimer and Fetcher are loops, and so is HostMembership, which shares hosts with other workers. BatchCompleter needs none: a
+ * result that is added, or its timer, begins a write. This class starts and stops the loops, and wakes one when another part has
+ * something for it. Tokens of a worker that dies are due again when their lease expires; `stop` releases them at once.
  *
  * A worker is stopped, running or stopping. It runs after `start` until `stop`, and during each `runOnce`.
  */
