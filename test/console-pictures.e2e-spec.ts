@@ -6,6 +6,7 @@ import { startConsoleApp } from './support/console-app.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import type { TestApp, TestProject } from './support/start-app.js';
 
+const FETCH_DEADLINE_MS = 1500;
 const PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
@@ -22,7 +23,7 @@ beforeAll(async () => {
   secret.pictures['/secret.png'] = { body: PIXEL };
   ({ test, operator } = await startConsoleApp(
     { safeHttp: { lookup: resolve } },
-    { otherHosts: [gallery], variables: { FETCH_DEADLINE_MS: '1500' } },
+    { otherHosts: [gallery], variables: { FETCH_DEADLINE_MS: String(FETCH_DEADLINE_MS) } },
   ));
 });
 afterAll(async () => {
@@ -141,7 +142,7 @@ it('a picture in a data: URI needs no request', async () => {
 });
 
 it('a picture may take longer than the document of a token', async () => {
-  gallery.pictures['/slow.png'] = { body: PIXEL, afterMs: Number(VARIABLES.FETCH_DEADLINE_MS) + 500 };
+  gallery.pictures['/slow.png'] = { body: PIXEL, afterMs: FETCH_DEADLINE_MS + 500 };
   const { path } = await aTokenWith(urlOf('/slow.png'));
 
   const picture = await operator.get(`${path}/image`).expect(200);
