@@ -146,6 +146,20 @@ describe('what to fix', () => {
     expect(first).toMatch(/It sent: not here/);
   });
 
+  it('the reasons of a refresh that has just been completed have all tokens that failed', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    test.metadataApi.respond('1', 404);
+    test.metadataApi.script('2', { status: 429, body: '' }, { status: 404, body: '' });
+    const refreshId = await refreshOnce(test, project, ['1', '2']);
+    const page = await operator.open(`refreshes/${refreshId}`);
+    await page.shows('Show 1');
+
+    await workSecondsLater(test, 60);
+
+    await page.shows('Completed');
+    await page.shows('Show 2', 3000);
+  });
+
   it('"Show 5" is the same five tokens after a reload, and for somebody else who gets the URL [K28]', async () => {
     const { project, refreshId } = await aRefreshWithFailures();
     const page = await operator.open(`refreshes/${refreshId}`);

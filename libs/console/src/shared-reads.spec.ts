@@ -51,20 +51,28 @@ it('requests that begin while another one is read get the same', async () => {
   expect(await Promise.all(all)).toEqual([1, 1, 1]);
 });
 
-it('a read is shared for 800 ms since it began', async () => {
-  const { read, state } = startReads();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  state.pending = promise;
-  const first = read();
-  await vi.advanceTimersByTimeAsync(300);
-  resolve();
-  await first;
+it.each([
+  ['max-age=1', 800],
+  ['max-age=2', 1800],
+  ['max-age=60', 1800],
+])(
+  'a request with Cache-Control: %s gets what began to be read less than %d ms before',
+  async (cacheControl, ageMs) => {
+    const { read, state } = startReads();
+    const request = aRequest(undefined, cacheControl);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    state.pending = promise;
+    const first = read(operator, request);
+    await vi.advanceTimersByTimeAsync(300);
+    resolve();
+    await first;
 
-  await vi.advanceTimersByTimeAsync(499);
-  expect(await read()).toBe(1);
-  await vi.advanceTimersByTimeAsync(1);
-  expect(await read()).toBe(2);
-});
+    await vi.advanceTimersByTimeAsync(ageMs - 301);
+    expect(await read(operator, request)).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await read(operator, request)).toBe(2);
+  },
+);
 
 it.each([undefined, 'max-age=0', 'no-cache', 'max-age=1, no-cache', 'No-Store', 'max-age=x'])(
   'a request with Cache-Control: %s is read anew, and those that share get what it has read',
@@ -139,7 +147,7 @@ it('keeps a hundred reads and four million characters at most', async () => {
   for (let index = 1; index <= 101; index += 1) await at(index);
   expect([await at(1), await at(100), await at(101)]).toEqual([1, 100, 102]);
 
-  await vi.advanceTimersByTimeAsync(800);
+  await vi.advanceTimersByTimeAsync(1800);
   state.text = 'x'.repeat(3_000_000);
   expect([await at(1), await at(2)]).toEqual([103, 104]);
   expect([await at(1), await at(2)]).toEqual([103, 105]);

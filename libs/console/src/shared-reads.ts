@@ -3,11 +3,10 @@ import { headerOf, type HttpRequest } from './http.js';
 import { JsonBody } from './json-body.js';
 import type { Person } from './person.js';
 
-/**
- * How long a read is shared, since it began. A page that reads a running refresh each two seconds shows counts that are less than three
- * seconds old. Less than the second that pages accept.
- */
-const MAX_AGE_MS = 800;
+/** How long a read is shared, since it began, at most. */
+const MAX_AGE_MS = 1800;
+/** Of the age that a client accepts: for the way to it. */
+const TRANSIT_MS = 200;
 const MAX_KEPT = 100;
 /** In characters: of all bodies together. A larger one is shared only while it is being read. */
 const MAX_LENGTH = 4_000_000;
@@ -15,7 +14,7 @@ const MAX_LENGTH = 4_000_000;
 interface SharedRead {
   beganAt: number;
   body: Promise<JsonBody>;
-  /** 0: it is still being read. */
+  isRunning: boolean;
   length: number;
 }
 
@@ -31,7 +30,8 @@ export class SharedReads {
   read(person: Person, request: HttpRequest, work: () => Promise<{ now: string }>): Promise<JsonBody> {
     const key = keyOf(person, request);
     const known = this.kept.get(key);
-    if (known && acceptsAge(request)) return known.body;
+    const ageMs = acceptedAge(request);
+    if (known && ageMs > 0 && (known.isRunning || performance.now() - known.beganAt < ageMs)) return known.body;
     return this.begin(key, work);
   }
 
@@ -42,7 +42,7 @@ export class SharedReads {
 
   private begin(key: string, work: () => Promise<{ now: string }>): Promise<JsonBody> {
     const body = (async () => new JsonBody(await work()))();
-    const read: SharedRead = { beganAt: performance.now(), body, length: 0 };
+    const read: SharedRead = { beganAt: performance.now(), body, isRunning: true, length: 0 };
     this.forget(key);
     if (this.kept.size >= MAX_KEPT) return body;
     this.kept.set(key, read);
@@ -57,6 +57,7 @@ export class SharedReads {
     if (this.kept.get(key) !== read) return;
     const remainingMs = read.beganAt + MAX_AGE_MS - performance.now();
     if (remainingMs <= 0 || this.length + length > MAX_LENGTH) return this.forget(key, read);
+    read.isRunning = false;
     read.length = length;
     this.length += length;
     setTimeout(() => this.forget(key, read), remainingMs).unref();
@@ -75,11 +76,15 @@ function keyOf(person: Person, { url }: HttpRequest): string {
   return JSON.stringify([person.kind, projectId, person.mayAct, url]);
 }
 
-/** Whether the client takes a response that was made up to a second ago (RFC 9111, 5.2.1). */
-function acceptsAge(request: HttpRequest): boolean {
-  const directives = headerOf(request, 'cache-control')?.toLowerCase().split(',') ?? [];
-  return (
-    directives.some((directive) => /^\s*max-age=0*[1-9][0-9]*\s*$/.test(directive)) &&
-    !directives.some((directive) => /^\s*no-(cache|store)\b/.test(directive))
-  );
+/** How old a response may be that the client gets (RFC 9111, 5.2.1); 0: it does not take one from before. */
+function acceptedAge(request: HttpRequest): number {
+  const directives = (headerOf(request, 'cache-control') ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((text) => text.trim());
+  if (directives.some((directive) => /^no-(cache|store)\b/.test(directive))) return 0;
+  const seconds = directives
+    .map((directive) => /^max-age=([0-9]{1,9})$/.exec(directive)?.[1])
+    .find((text) => text !== undefined);
+  return seconds === undefined ? 0 : Math.max(0, Number(seconds) * 1000 - TRANSIT_MS);
 }

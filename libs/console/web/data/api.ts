@@ -59,20 +59,20 @@ const MAX_KEPT = 50;
 /** The newest bodies with an ETag, by path: an unchanged one is not sent again. */
 const kept = new Map<string, Kept>();
 
-/** Pages that show the same share what was read in the last second. */
-const SHARED_MS = 1000;
+/** Pages that show the same share what was read before: how old it may be, in seconds, if nothing else is said. */
+const MAX_AGE = 2;
 /** When this page has changed something, in ms of `performance`. */
 let changedAt = -Infinity;
 
 /** `GET <mount>/api/<path>`. Throws ApiError. */
-export async function read<Body>(path: string, signal?: AbortSignal): Promise<Body> {
+export async function read<Body>(path: string, signal?: AbortSignal, maxAge = MAX_AGE): Promise<Body> {
   const known = kept.get(path);
   // Whoever has changed something sees it: what another page read before is of no use.
-  const mayBeShared = performance.now() - changedAt > SHARED_MS;
+  const mayBeShared = performance.now() - changedAt > maxAge * 1000;
   const response = await request(path, {
     headers: {
       ...(known && { 'if-none-match': known.etag }),
-      ...(mayBeShared && { 'cache-control': `max-age=${SHARED_MS / 1000}` }),
+      ...(mayBeShared && { 'cache-control': `max-age=${maxAge}` }),
     },
     ...(signal && { signal }),
   });

@@ -32,12 +32,15 @@ export const queryClient = new QueryClient({
 
 export type Read<Body> = UseQueryResult<Body, ApiError>;
 
-/** Reads `path` of the API, and again every `intervalMs` while the page is visible. null: not yet. */
-export function useRead<Body>(path: string | null, intervalMs: number | null = LIST_MS): Read<Body> {
+/**
+ * Reads `path` of the API, and again every `intervalMs` while the page is visible. null: not yet. `maxAge`: how many seconds before
+ * another page may have read it.
+ */
+export function useRead<Body>(path: string | null, intervalMs: number | null = LIST_MS, maxAge?: number): Read<Body> {
   const paused = useStore(isPaused);
   return useQuery<Body, ApiError>({
     queryKey: [path],
-    queryFn: ({ signal }) => counted(path!, () => read<Body>(path!, signal)),
+    queryFn: ({ signal }) => counted(path!, () => read<Body>(path!, signal, maxAge)),
     enabled: path !== null,
     // The rows of the last filter stay until those of the next one are there.
     placeholderData: keepPreviousData,

@@ -31,7 +31,8 @@ type Reason = RefreshReasons['reasons'][number];
 export function RefreshPage({ id, session }: { id: string; session: Session }) {
   const [isDone, setDone] = useState(false);
   const path = `refreshes/${encodeURIComponent(id)}`;
-  const read = useRead<RefreshDetails>(path, isDone ? SLOW_MS * 2 : RUNNING_MS);
+  // Its counts are less than three seconds old: two until the next read, and one.
+  const read = useRead<RefreshDetails>(path, isDone ? SLOW_MS * 2 : RUNNING_MS, 1);
   useEffect(() => setDone(read.data?.refresh.completedAt != null), [read.data]);
   return (
     <LoadedPage read={read} what="refresh">
@@ -270,7 +271,17 @@ function WhatToFix({
   linkOf: (reason: string) => string;
   onRetry: (reason: Reason) => void;
 }) {
-  const read = useRead<RefreshReasons>(`${path}/reasons`, refresh.completedAt === null ? RUNNING_MS * 2 : SLOW_MS * 2);
+  const isDone = refresh.completedAt !== null;
+  // Those of a completed refresh are read once more at its end, and then rarely: not as they were before.
+  const read = useRead<RefreshReasons>(
+    `${path}/reasons`,
+    isDone ? SLOW_MS * 2 : RUNNING_MS * 2,
+    isDone ? 0 : undefined,
+  );
+  const { refetch } = read;
+  useEffect(() => {
+    if (isDone) void refetch();
+  }, [isDone, refetch]);
   return (
     <section class="card" aria-labelledby="fix">
       <header>
