@@ -8,17 +8,17 @@ import {
   validationSchema,
   type ConsoleError,
 } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET, startConsoleHost } from './support/console.js';
+import { ConsoleVisitor, expectShape, startConsoleHost } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 import { readStoredRows } from './support/validations.js';
 
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeAll(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());

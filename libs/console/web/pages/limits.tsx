@@ -15,7 +15,7 @@ export function LimitsPage() {
       <Head title="Limits and keys" tabTitle="Limits and keys" path={[{ text: 'Limits and keys' }]}>
         <p class="lede">What your project may request, and which keys it has. The marketplace sets the limits.</p>
       </Head>
-      <Loaded read={read}>
+      <Loaded read={read} isBare>
         {({ limits, hour, apiKeys }) => (
           <div class="stack">
             <section class="card" aria-label="Limits">

@@ -5,7 +5,7 @@ import { LIST_MS, useRead } from '../data/queries.js';
 import { Meter } from '../parts/bar.js';
 import { ForeignName } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
-import { shortAddress } from '../parts/names.js';
+import { shortAddress, shortUuid } from '../parts/names.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { Cell, Pager, Row, RowLink, Table } from '../parts/table.js';
 import { Ago } from '../parts/time.js';
@@ -36,7 +36,7 @@ export function ProjectsPage() {
                   heads={[
                     'Name',
                     'Owner',
-                    'Hour used',
+                    'Quota used',
                     { text: 'Keys', isNumber: true },
                     { text: 'Collections', isNumber: true },
                     { text: 'Last refresh', isNumber: true },
@@ -50,14 +50,14 @@ export function ProjectsPage() {
                             <b>
                               <ForeignName text={name} />
                             </b>
-                            <small class="mono">{id.slice(0, 8)}</small>
+                            <small class="mono">{shortUuid(id)}</small>
                           </span>
                         </RowLink>
                       </Cell>
                       <Cell hide>
                         <span class="mono">{shortAddress(ownerAddress)}</span>
                       </Cell>
-                      <Cell>
+                      <Cell label="Quota">
                         <span class="mini">
                           <Meter
                             used={hour.used}

@@ -7,8 +7,8 @@ import { SLOW_MS, useAction, useRead } from '../data/queries.js';
 import { ChangeList } from '../parts/change-list.js';
 import { CollectionSelect } from '../parts/collection-select.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
+import { FormEnd } from '../parts/form-end.js';
 import { Head } from '../parts/head.js';
-import { Icon } from '../parts/icon.js';
 import { tokenPath } from '../parts/names.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
@@ -129,15 +129,7 @@ function ValidationForm({
           {isCharged && ' They count towards your quota.'}
         </small>
       </div>
-      <p class="problem" role="alert">
-        {problem}
-      </p>
-      <div class="acts">
-        <button type="submit" class="btn main" aria-busy={isBusy}>
-          <Icon name="flask" />
-          {isBusy ? 'Fetching, up to 10 s …' : 'Validate'}
-        </button>
-      </div>
+      <FormEnd problem={problem} icon="flask" action="Validate" busy="Fetching, up to 10 s …" isBusy={isBusy} />
     </form>
   );
 }
