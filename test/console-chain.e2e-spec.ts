@@ -2,12 +2,11 @@ import { Backfills, ChainWatcher } from '@app/chain-events';
 import { Anvil } from '@app/testing';
 import type { BaseContract } from 'ethers';
 import { chainListSchema, sessionSchema } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor } from './support/console.js';
+import { CONSOLE_VARIABLES, startConsoleApp } from './support/console-app.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';
 import { forgetWatches, watchCollection } from './support/watched-collection.js';
-
-const CONSOLE = { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET };
 
 let anvil: Anvil;
 let node: RpcHost;
@@ -17,14 +16,13 @@ let operator: ConsoleVisitor;
 beforeAll(async () => {
   anvil = await Anvil.start();
   node = await RpcHost.start(anvil);
-  test = await startApp(
+  ({ test, operator } = await startConsoleApp(
     {
       chainEvents: { enabled: true, settleSeconds: 3 },
       metadataFetch: { rpcUrls: { [anvil.chainId]: node.url } },
     },
-    { otherHosts: [node], variables: CONSOLE },
-  );
-  operator = await new ConsoleVisitor(test.app).asOperator();
+    { otherHosts: [node] },
+  ));
 });
 afterAll(async () => {
   await test.stop();
@@ -118,7 +116,7 @@ it('tokens that events have named wait on the page until they are refreshed', as
 it('partners have no chain watchers, and nobody has any where no chain is watched', async () => {
   const project = await test.aProject();
   const partner = await new ConsoleVisitor(test.app).withApiKey(project.apiKey);
-  const unwatched = await startApp({}, { variables: CONSOLE });
+  const unwatched = await startApp({}, { variables: CONSOLE_VARIABLES });
 
   try {
     const other = await new ConsoleVisitor(unwatched.app).asOperator();

@@ -4,18 +4,18 @@ import {
   type FailedTokens,
   type Failures,
 } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { captureStatements, explainReads } from './support/statements.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 
 const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
 
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeEach(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterEach(() => test.stop());
 

@@ -3,11 +3,12 @@ import { EventDelivery, MetadataEvents, Webhooks } from '@app/metadata-events';
 import { RefreshRetention } from '@app/metadata-refresh';
 import { Anvil } from '@app/testing';
 import { overviewSchema, type Finding } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, OPERATOR_SECRET } from './support/console.js';
+import type { ConsoleVisitor } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { RpcHost } from './support/rpc-host.js';
-import { startApp, type TestApp } from './support/start-app.js';
+import type { TestApp } from './support/start-app.js';
 import { captureStatements, explainReads } from './support/statements.js';
 import { aWatchedCollection } from './support/watched-collection.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
@@ -28,11 +29,10 @@ afterAll(async () => {
   await anvil.stop();
 });
 beforeEach(async () => {
-  test = await startApp(
+  ({ test, operator } = await startConsoleApp(
     { chainEvents: { enabled: true }, metadataFetch: { rpcUrls: { [anvil.chainId]: node.url } } },
-    { otherHosts: [node, receiver], variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } },
-  );
-  operator = await new ConsoleVisitor(test.app).asOperator();
+    { otherHosts: [node, receiver] },
+  ));
 });
 afterEach(() => test.stop());
 

@@ -5,20 +5,18 @@ import {
   overviewSchema,
   workerListSchema,
 } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor, expectShape } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
-
-// Requests can be held for longer than by default.
-const VARIABLES = { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, FETCH_DEADLINE_MS: '11000' };
 
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeEach(async () => {
-  test = await startApp({}, { variables: VARIABLES });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  // Requests can be held for longer than by default.
+  ({ test, operator } = await startConsoleApp({}, { variables: { FETCH_DEADLINE_MS: '11000' } }));
 });
 afterEach(() => test.stop());
 
@@ -306,7 +304,7 @@ it('a partner is led to its newest refresh, and sees its limits and keys', async
   });
   expect(await partner.read('limits', limitsSchema)).toMatchObject({
     limits: { requestsPerSecond: 1000, tokensPerHour: 10 },
-    hour: { limit: 10, used: 2, remaining: 8 },
+    quota: { limit: 10, used: 2, remaining: 8 },
     apiKeys: [{ prefix: project.apiKey.split('_')[1], revokedAt: null }],
   });
   await operator.get('limits').expect(404);

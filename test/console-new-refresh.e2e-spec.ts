@@ -5,7 +5,8 @@ import {
   refreshDetailsSchema,
   type wantedTokensSchema,
 } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor, expectShape } from './support/console.js';
+import { CONSOLE_VARIABLES, startConsoleApp } from './support/console-app.js';
 import { ReconnectingClient } from './support/database.js';
 import { remainingTokens } from './support/refresh-control.js';
 import { refreshOnce } from './support/refresh-steps.js';
@@ -19,8 +20,7 @@ const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeAll(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());
@@ -71,7 +71,7 @@ it('a partner sees what a selection would take, and its refresh has as many toke
 
   for (const [wanted, tokens] of selections) {
     const expected = await estimate(partner, project, wanted);
-    expect(expected).toMatchObject({ tokens, exceeds: null, hour: { limit: 30 } });
+    expect(expected).toMatchObject({ tokens, exceeds: null, quota: { limit: 30 } });
     expect(expected.expectedSeconds).toBeGreaterThan(0);
   }
   expect(await remainingTokens(test, project)).toBe(before);
@@ -108,7 +108,7 @@ it('an operator’s selection has the trigger `console` and counts towards no li
   const project = await aFetchedProject();
   const before = await remainingTokens(test, project);
 
-  expect(await estimate(operator, project, { all: true })).toMatchObject({ tokens: 10, hour: null, exceeds: null });
+  expect(await estimate(operator, project, { all: true })).toMatchObject({ tokens: 10, quota: null, exceeds: null });
   const refresh = await request(operator, project, { all: true });
 
   expect(refresh).toMatchObject({ trigger: 'console', total: 10 });
@@ -190,10 +190,7 @@ it.each<[string, Wanted]>([
 );
 
 it('with CONSOLE_MAY_ACT=false nobody gets an estimate [K22]', async () => {
-  const readOnly = await startApp(
-    {},
-    { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, CONSOLE_MAY_ACT: 'false' } },
-  );
+  const readOnly = await startApp({}, { variables: { ...CONSOLE_VARIABLES, CONSOLE_MAY_ACT: 'false' } });
   const project = await readOnly.aProject({ tokens: ['1'] });
   const visitor = await new ConsoleVisitor(readOnly.app).asOperator();
 

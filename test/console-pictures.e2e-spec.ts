@@ -1,11 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { tokenSchema, type ConsoleError } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 
-const VARIABLES = { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, FETCH_DEADLINE_MS: '1500' };
+const FETCH_DEADLINE_MS = 1500;
 const PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
@@ -20,8 +21,10 @@ let operator: ConsoleVisitor;
 beforeAll(async () => {
   [gallery, secret] = [await Gallery.start(), await Gallery.start()];
   secret.pictures['/secret.png'] = { body: PIXEL };
-  test = await startApp({ safeHttp: { lookup: resolve } }, { otherHosts: [gallery], variables: VARIABLES });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp(
+    { safeHttp: { lookup: resolve } },
+    { otherHosts: [gallery], variables: { FETCH_DEADLINE_MS: String(FETCH_DEADLINE_MS) } },
+  ));
 });
 afterAll(async () => {
   await test.stop();
@@ -139,7 +142,7 @@ it('a picture in a data: URI needs no request', async () => {
 });
 
 it('a picture may take longer than the document of a token', async () => {
-  gallery.pictures['/slow.png'] = { body: PIXEL, afterMs: Number(VARIABLES.FETCH_DEADLINE_MS) + 500 };
+  gallery.pictures['/slow.png'] = { body: PIXEL, afterMs: FETCH_DEADLINE_MS + 500 };
   const { path } = await aTokenWith(urlOf('/slow.png'));
 
   const picture = await operator.get(`${path}/image`).expect(200);
@@ -232,11 +235,10 @@ it('a session loads 60 pictures a minute, and four at once', async () => {
 it('with images off there is no button, and the route is 404 [K39]', async () => {
   gallery.pictures['/pixel.png'] = { body: PIXEL };
   const { path } = await aTokenWith(urlOf('/pixel.png'));
-  const other = await startApp({ console: { images: 'off' } }, { variables: VARIABLES });
+  const { test: other, operator: visitor } = await startConsoleApp({ console: { images: 'off' } });
   try {
     const project = await other.aProject({ tokens: ['1'] });
     await refreshOnce(other, project, ['1']);
-    const visitor = await new ConsoleVisitor(other.app).asOperator();
     const own = `tokens/1/${project.collectionAddress}/1`;
 
     expect((await visitor.read(own, tokenSchema)).token).toMatchObject({

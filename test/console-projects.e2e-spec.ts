@@ -2,10 +2,11 @@ import { Projects } from '@app/project-auth';
 import { Collections } from '@app/token-store';
 import { Wallet } from 'ethers';
 import { projectListSchema, projectSchema } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET, startConsoleHost } from './support/console.js';
+import { ConsoleVisitor, expectShape, startConsoleHost } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 import { captureStatements, explainReads } from './support/statements.js';
 
 const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
@@ -13,8 +14,7 @@ const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeEach(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterEach(() => test.stop());
 
@@ -43,7 +43,7 @@ it('a project shows its quota, limits, keys, collections and newest refreshes, t
       id: project.id,
       name: 'Studio',
       ownerAddress: project.wallet.address.toLowerCase(),
-      hour: { limit: 10, used: 3, remaining: 7 },
+      quota: { limit: 10, used: 3, remaining: 7 },
       keys: 2,
       collections: 2,
       limits: {
@@ -72,7 +72,7 @@ it('a project shows its quota, limits, keys, collections and newest refreshes, t
       prefixOf(project),
       true,
     ]);
-    expect(rows).toMatchObject([{ id: project.id, hour: { used: 3 }, keys: 2, collections: 2 }]);
+    expect(rows).toMatchObject([{ id: project.id, quota: { used: 3 }, keys: 2, collections: 2 }]);
   }
 });
 

@@ -11,7 +11,8 @@ import {
   refreshReasonsSchema,
   refreshTokensSchema,
 } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor, expectShape } from './support/console.js';
+import { CONSOLE_VARIABLES, startConsoleApp } from './support/console-app.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -23,8 +24,7 @@ const MAX_TOKEN_ID = String(2n ** 256n - 1n);
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeAll(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());
@@ -102,7 +102,7 @@ describe('a refresh', () => {
       trigger: 'api',
       host: null,
       maxAttempts: 3,
-      hour: { limit: 30_000, used: 12, remaining: 29_988 },
+      quota: { limit: 30_000, used: 12, remaining: 29_988 },
       actions: { retry: 7, cancel: false, pause: false, resume: false },
     });
     expect(ofOperator.story.map(({ kind }) => kind)).toEqual(['completed', 'first_failure', 'accepted']);
@@ -401,7 +401,7 @@ describe('actions', () => {
     expect(await readDetails(partner, made.refreshId)).toMatchObject({
       retryOf: refreshId,
       trigger: 'retry',
-      hour: { used: 17 },
+      quota: { used: 17 },
     });
   });
 
@@ -635,7 +635,7 @@ it('with mayAct: false, no action is offered, and each one is refused and logged
     {},
     {
       templateUrl: undefined,
-      variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, CONSOLE_MAY_ACT: 'false' },
+      variables: { ...CONSOLE_VARIABLES, CONSOLE_MAY_ACT: 'false' },
     },
   );
   const project = await readOnly.aProject({ tokens: ['1'] });

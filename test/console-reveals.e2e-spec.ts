@@ -6,7 +6,8 @@ import {
   sessionSchema,
   type ConsoleError,
 } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET, startConsoleHost } from './support/console.js';
+import { ConsoleVisitor, expectShape, startConsoleHost } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import {
   aProjectWithEggs,
   createReveal,
@@ -15,13 +16,12 @@ import {
   untilReveal,
   type RevealProject,
 } from './support/reveals.js';
-import { startApp, type TestApp } from './support/start-app.js';
+import type { TestApp } from './support/start-app.js';
 
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeAll(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());

@@ -11,17 +11,17 @@ import {
 } from '../libs/console/src/wire/index.js';
 import { Webhooks } from '@app/metadata-events';
 import { Collections, TokenStore } from '@app/token-store';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor, expectShape } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 
 const MAX_TOKEN_ID = String(2n ** 256n - 1n);
 
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeAll(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
-  operator = await new ConsoleVisitor(test.app).asOperator();
+  ({ test, operator } = await startConsoleApp());
 });
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());

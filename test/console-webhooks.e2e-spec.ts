@@ -1,8 +1,9 @@
 import { EventDelivery, MetadataEvents, Webhooks } from '@app/metadata-events';
 import { webhookListSchema, webhookSchema, webhookTestSchema } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET, startConsoleHost } from './support/console.js';
+import { ConsoleVisitor, expectShape, startConsoleHost } from './support/console.js';
+import { startConsoleApp } from './support/console-app.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 import { captureStatements, explainReads } from './support/statements.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
 
@@ -15,13 +16,9 @@ let webhooks: Webhooks;
 let delivery: EventDelivery;
 beforeEach(async () => {
   receiver = await WebhookReceiver.start();
-  test = await startApp(
-    {},
-    { otherHosts: [receiver], variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } },
-  );
+  ({ test, operator } = await startConsoleApp({}, { otherHosts: [receiver] }));
   webhooks = test.app.get(Webhooks);
   delivery = test.app.get(EventDelivery);
-  operator = await new ConsoleVisitor(test.app).asOperator();
 });
 afterEach(async () => {
   await test.stop();

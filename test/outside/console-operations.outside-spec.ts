@@ -1,10 +1,10 @@
 import { EventDelivery, MetadataEvents, Webhooks } from '@app/metadata-events';
-import { CollectionProfiles, Collections } from '@app/token-store';
+import { Collections } from '@app/token-store';
 import { Wallet } from 'ethers';
+import { nameCollection } from '../support/collection-names.js';
 import {
-  LOOKS,
   startConsole,
-  WIDTHS,
+  testLooks,
   type BrowserVisitor,
   type ConsolePage,
   type ConsoleTest,
@@ -28,15 +28,7 @@ beforeAll(async () => {
   running = await startConsole({}, [receiver]);
   ({ test } = running);
   project = await test.aProject({ tokens: TOKENS, limits: { tokensPerHour: 48 } });
-  await test.app.get(CollectionProfiles).push(project.collectionId, {
-    name: 'Voyagers of Aeon',
-    symbol: null,
-    description: null,
-    image: null,
-    externalLink: null,
-    contractUri: null,
-    baseUri: null,
-  });
+  await nameCollection(test, project, 'Voyagers of Aeon');
   await test.app.get(Collections).add({
     chainId: 137,
     address: Wallet.createRandom().address,
@@ -105,15 +97,25 @@ const PAGES: readonly [name: string, path: () => string, isPartner?: boolean][] 
 ];
 
 describe.each(PAGES)('the page %s', (name, path, isPartner = false) => {
-  it.each(LOOKS)(
-    'on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
-    async (size, theme) => {
-      const page = await (isPartner ? partner : operator).open(path(), { viewport: WIDTHS[size], theme });
+  testLooks(name, (options) => (isPartner ? partner : operator).open(path(), options));
+});
 
-      expect(await page.findings(`${name}-${size}-${theme}`)).toEqual([]);
-      await page.close();
-    },
-  );
+const prefix = () => project.apiKey.split('_')[1]!;
+const DIALOGS: readonly [name: string, path: () => string, button: () => string, title: string][] = [
+  ['dialog-failures-retry', () => 'failures', () => 'Retry status_404', 'Retry failed tokens?'],
+  ['dialog-webhook-enable', () => `webhooks/${webhookId}`, () => 'Enable …', 'Send what waited?'],
+  ['dialog-webhook-skip', () => `webhooks/${webhookId}`, () => 'Enable and skip …', 'Enable and skip what waited?'],
+  ['dialog-key-revoke', () => `projects/${project.id}`, () => `Revoke ${prefix()}`, 'Revoke the key'],
+];
+
+describe.each(DIALOGS)('the state %s', (name, path, button, title) => {
+  testLooks(name, async (options) => {
+    const page = await operator.open(path(), options);
+    await page.isSettled();
+    await page.click(button(), 'main');
+    await page.shows(title);
+    return page;
+  });
 });
 
 describe('failures', () => {
@@ -217,5 +219,14 @@ describe('a project', () => {
 
     expect(page.path()).toBe(`/projects/${project.id}`);
     expect(await page.text('main')).not.toMatch(/Revoke …|Change\n/);
+  });
+});
+
+describe('a test that a webhook does not accept', () => {
+  testLooks('webhook-tested', async (options) => {
+    const page = await operator.open(`webhooks/${webhookId}`, options);
+    await page.click('Send a test', 'main');
+    await page.shows('The test was not accepted: it responded with 500.');
+    return page;
   });
 });

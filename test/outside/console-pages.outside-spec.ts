@@ -1,8 +1,7 @@
-import { CollectionProfiles } from '@app/token-store';
+import { nameCollection } from '../support/collection-names.js';
 import {
-  LOOKS,
   startConsole,
-  WIDTHS,
+  testLooks,
   type BrowserVisitor,
   type ConsolePage,
   type ConsoleTest,
@@ -23,7 +22,7 @@ beforeAll(async () => {
   running = await startConsole();
   ({ test } = running);
   project = await test.aProject({ tokens: TOKENS });
-  await name(project, 'Voyagers of Aeon');
+  await nameCollection(test, project, 'Voyagers of Aeon');
   for (const id of TOKENS) test.metadataApi.respond(id, 200, documentOf(id, 1));
   await refreshOnce(test, project, TOKENS);
   for (const id of TOKENS.slice(0, 12)) test.metadataApi.respond(id, 200, documentOf(id, 2));
@@ -43,18 +42,6 @@ beforeAll(async () => {
   await test.database.query(`update nft_metadata.tokens set held_until = 'infinity' where token_id = 30`);
 });
 afterAll(() => running.stop());
-
-async function name({ collectionId }: TestProject, text: string): Promise<void> {
-  await test.app.get(CollectionProfiles).push(collectionId, {
-    name: text,
-    symbol: null,
-    description: null,
-    image: null,
-    externalLink: null,
-    contractUri: null,
-    baseUri: null,
-  });
-}
 
 function documentOf(id: string, level: number): object {
   return {
@@ -100,16 +87,7 @@ const PAGES: readonly [name: string, path: () => string, who?: 'partner' | 'nobo
 ];
 
 describe.each(PAGES)('the page %s', (title, path, who) => {
-  it.each(LOOKS)(
-    'on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
-    async (size, theme) => {
-      const visitor = await visitorFor(who);
-      const page = await visitor.open(path(), { viewport: WIDTHS[size], theme });
-
-      expect(await page.findings(`${title}-${size}-${theme}`)).toEqual([]);
-      await page.close();
-    },
-  );
+  testLooks(title, async (options) => (await visitorFor(who)).open(path(), options));
 });
 
 function visitorFor(who: 'partner' | 'nobody' | undefined): Promise<BrowserVisitor> {

@@ -189,7 +189,7 @@ describe('what to fix', () => {
     await page.click('Retry 5', 'dialog[open]');
     await page.shows('5 tokens are requested again, in a new refresh.');
     await page.click('Show it');
-    await page.shows(`retries failed tokens of ${refreshId.slice(0, 8)}`);
+    await page.shows(`retries failed tokens of ${refreshId.slice(0, 8)}…${refreshId.slice(-4)}`);
 
     const newId = page.path().split('/').at(-1)!;
     const rows = await test.database.query<{ tokens: string[] }>(

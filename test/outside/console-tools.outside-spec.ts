@@ -1,8 +1,8 @@
 import { Backfills, ChainWatcher } from '@app/chain-events';
-import { BoundedReads } from '@app/metadata-refresh';
 import { Anvil } from '@app/testing';
-import { CollectionProfiles } from '@app/token-store';
-import { LOOKS, startConsole, WIDTHS, type ConsoleTest } from '../support/console-browser.js';
+import { nameCollection } from '../support/collection-names.js';
+import { LOOKS, startConsole, testLooks, WIDTHS, type ConsoleTest } from '../support/console-browser.js';
+import { holdReads } from '../support/held-reads.js';
 import { refreshOnce } from '../support/refresh-steps.js';
 import { aProjectWithEggs, dragon, stageReveal } from '../support/reveals.js';
 import { RpcHost } from '../support/rpc-host.js';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   ]);
   ({ test } = running);
   project = await test.aProject({ tokens: ids(20), limits: { tokensPerHour: 100 } });
-  await name(project, 'Voyagers of Aeon');
+  await nameCollection(test, project, 'Voyagers of Aeon');
   await refreshOnce(test, project, ids(20));
   await watchContracts();
 });
@@ -34,24 +34,12 @@ afterAll(async () => {
 });
 afterEach(() => running.browser.closePages());
 
-function name({ collectionId }: TestProject, text: string) {
-  const nothing = {
-    symbol: null,
-    description: null,
-    image: null,
-    externalLink: null,
-    contractUri: null,
-    baseUri: null,
-  };
-  return test.app.get(CollectionProfiles).push(collectionId, { name: text, ...nothing });
-}
-
 /** One whose past mints are registered, one whose are waiting, and then a node that fails. */
 async function watchContracts(): Promise<void> {
   const cards = await anvil.deploy('AnnouncedCards');
   const { blockNumber } = await anvil.send(cards, 'mint', '1', `${test.metadataApi.url}/1`);
   const watched = await watchCollection(test, anvil, cards, { watch: { discover: 'mints' } });
-  await name(watched, 'Announced Cards');
+  await nameCollection(test, watched, 'Announced Cards');
   await test.app.get(Backfills).start(watched.collectionId, blockNumber);
   await test.app.get(ChainWatcher).runOnce();
   await test.app.get(ChainWatcher).runOnce();
@@ -102,20 +90,19 @@ describe('the page New refresh', () => {
     await test.worker.runOnce();
   });
 
-  it.each(LOOKS)(
-    'its form on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
-    async (size, theme) => {
-      const page = await (
-        await running.browser.anOperator()
-      ).open('refreshes/new?what=status', { viewport: WIDTHS[size], theme });
+  describe.each([
+    ['new-refresh', 'refreshes/new?what=all', 'Refreshes of operators count towards no limit.'],
+    ['new-refresh-of-nothing', 'refreshes/new?what=status', 'No registered token is among these.'],
+  ])('its form, %s,', (name, path, text) => {
+    testLooks(name, async (options) => {
+      const page = await (await running.browser.anOperator()).open(path, options);
       await page.isSettled();
       await page.page.select('select', project.collectionId);
       await page.click('Estimate', 'form');
-      await page.shows('Refreshes of operators count towards no limit.');
-
-      expect(await page.findings(`new-refresh-${size}-${theme}`)).toEqual([]);
-    },
-  );
+      await page.shows(text);
+      return page;
+    });
+  });
 });
 
 describe('the page Validate', () => {
@@ -173,14 +160,7 @@ describe('the page of chain watchers', () => {
     node.misbehaveAlways(undefined);
   });
 
-  it.each(LOOKS)(
-    'on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
-    async (size, theme) => {
-      const page = await (await running.browser.anOperator()).open('chain', { viewport: WIDTHS[size], theme });
-
-      expect(await page.findings(`chain-${size}-${theme}`)).toEqual([]);
-    },
-  );
+  testLooks('chain', async (options) => (await running.browser.anOperator()).open('chain', options));
 });
 
 const SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9" fill="#3b5bdb"/>
@@ -237,22 +217,24 @@ describe('the picture of a token', () => {
     expect(await page.page.$$('.picture img')).toEqual([]);
   });
 
-  it.each(LOOKS)('on a %s in the %s theme passes axe and breaks no policy [K11] [K44] [K46]', async (size, theme) => {
-    const page = await (
-      await running.browser.anOperator()
-    ).open(await aTokenPage(dataUri), { viewport: WIDTHS[size], theme });
-    await page.isSettled();
-    await page.click('Load picture from https:');
-    await page.page.waitForSelector('.picture img');
-
-    expect(await page.findings(`token-picture-${size}-${theme}`)).toEqual([]);
+  describe.each([
+    ['token-picture', dataUri, '.picture img:not([hidden])'],
+    ['token-picture-refused', 'http://169.254.169.254/1.png', '.picture .problem:not(:empty)'],
+  ])('shown as %s', (name, imageUrl, selector) => {
+    testLooks(name, async (options) => {
+      const page = await (await running.browser.anOperator()).open(await aTokenPage(imageUrl), options);
+      await page.isSettled();
+      await page.click('Load picture from https:');
+      await page.page.waitForSelector(selector);
+      return page;
+    });
   });
 });
 
 describe('reveals', () => {
   it('a partner publishes one after a second click, and reverts it', async () => {
     const owner = await aProjectWithEggs(test);
-    await name(owner, 'Dragons of Aeon');
+    await nameCollection(test, owner, 'Dragons of Aeon');
     const { revealId } = await stageReveal(test, owner);
     const page = await (await running.browser.aPartner(owner)).open('reveals');
 
@@ -289,7 +271,7 @@ describe('reveals', () => {
     'the list, one, and its dialog on a %s in the %s theme pass axe, break no policy, and do not scroll sideways [K11] [K44] [K46]',
     async (size, theme) => {
       const owner = await aProjectWithEggs(test);
-      await name(owner, 'Dragons of Aeon');
+      await nameCollection(test, owner, 'Dragons of Aeon');
       test.metadataApi.respond('1', 404, '');
       const { revealId } = await stageReveal(test, owner);
       const operator = await running.browser.anOperator();
@@ -309,12 +291,10 @@ describe('reveals', () => {
 it('while four other reads run, a page is told to try again, keeps its rows, and goes on by itself [K41]', async () => {
   const list = await (await running.browser.anOperator()).open('refreshes');
   await list.shows('Voyagers of Aeon');
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const reads = Array.from({ length: 4 }, () => test.app.get(BoundedReads).run(() => promise));
+  const end = holdReads(test);
 
   await list.shows('Last heard', 20_000);
   expect(await list.text('main')).toContain('Voyagers of Aeon');
-  resolve();
-  await Promise.all(reads);
+  await end();
   await list.shows('Updated', 40_000);
 });

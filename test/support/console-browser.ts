@@ -13,6 +13,7 @@ import {
   type Viewport,
 } from 'puppeteer-core';
 import type { SignIn } from '../../libs/console/src/wire/index.js';
+import { CONSOLE_VARIABLES } from './console-app.js';
 import { CONSOLE_HEADERS, OPERATOR_SECRET, PICTURE_POLICY } from './console.js';
 import { startApp, type TestApp } from './start-app.js';
 
@@ -36,10 +37,28 @@ declare const window: { innerWidth: number; axe: { run(root: object, options: ob
 
 export const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const THEMES = ['light', 'dark'] as const;
+type Look = readonly [size: keyof typeof WIDTHS, theme: (typeof THEMES)[number]];
 /** Each page is visited in all of them. */
-export const LOOKS = (Object.keys(WIDTHS) as (keyof typeof WIDTHS)[]).flatMap((size) =>
+export const LOOKS: readonly Look[] = (Object.keys(WIDTHS) as (keyof typeof WIDTHS)[]).flatMap((size) =>
   THEMES.map((theme) => [size, theme] as const),
 );
+
+/** A test for each look of a page. `open` opens the page, and brings it into its state. The screenshots have the name. */
+export function testLooks(
+  name: string,
+  open: (options: Pick<ConsolePageOptions, 'viewport' | 'theme'>) => Promise<ConsolePage>,
+  { looks = LOOKS, ...options }: FindingsOptions & { looks?: readonly Look[] } = {},
+): void {
+  it.each(looks)(
+    'on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
+    async (size, theme) => {
+      const page = await open({ viewport: WIDTHS[size], theme });
+
+      expect(await page.findings(`${name}-${size}-${theme}`, options)).toEqual([]);
+      await page.close();
+    },
+  );
+}
 
 export interface ConsolePageOptions {
   viewport?: Viewport;
@@ -54,6 +73,15 @@ export interface ConsolePageOptions {
   slowdown?: number;
 }
 
+/** How a page is looked at. */
+export interface FindingsOptions {
+  /** It is to load for ever. */
+  isLoading?: boolean;
+  fullPage?: boolean;
+  /** Something lies on it for a moment, which makes parts of it smaller than they are. */
+  isMainCovered?: boolean;
+}
+
 export interface ConsoleTest {
   test: TestApp;
   browser: ConsoleBrowser;
@@ -66,10 +94,7 @@ export async function startConsole(
   variables: Readonly<Record<string, string>> = {},
   otherHosts: readonly { host: string }[] = [],
 ): Promise<ConsoleTest> {
-  const test = await startApp(
-    {},
-    { otherHosts, variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, ...variables } },
-  );
+  const test = await startApp({}, { otherHosts, variables: { ...CONSOLE_VARIABLES, ...variables } });
   const server = (await test.app.listen(0, '127.0.0.1')) as Server;
   const { port } = server.address() as AddressInfo;
   const browser = await ConsoleBrowser.start(`http://127.0.0.1:${port}/console/`);
@@ -325,16 +350,7 @@ export class ConsolePage {
   /** Keeps a screenshot of the page, settled unless it is to load for ever. Returns what axe finds, what has gone wrong in it, and whether it scrolls sideways. */
   async findings(
     screenshot: string,
-    {
-      isLoading = false,
-      fullPage = true,
-      isMainCovered = false,
-    }: {
-      isLoading?: boolean;
-      fullPage?: boolean;
-      /** Something lies on it for a moment, which makes parts of it smaller than they are. */
-      isMainCovered?: boolean;
-    } = {},
+    { isLoading = false, fullPage = true, isMainCovered = false }: FindingsOptions = {},
   ): Promise<string[]> {
     if (!isLoading) await this.isSettled();
     await this.screenshot(screenshot, { fullPage });

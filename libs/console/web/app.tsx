@@ -4,7 +4,6 @@ import type { Session } from '../src/wire/index.js';
 import { connection } from './data/api.js';
 import { useSession } from './data/session.js';
 import { useStore } from './data/store.js';
-import { NotFoundPage } from './pages/not-found.js';
 import { OverviewPage } from './pages/overview.js';
 import { RefreshPage } from './pages/refresh.js';
 import { RefreshesPage } from './pages/refreshes.js';
@@ -12,7 +11,7 @@ import { SignInPage } from './pages/sign-in.js';
 import { ErrorBoundary } from './parts/error-boundary.js';
 import { BareFrame, Frame } from './parts/frame.js';
 import { lazyPage } from './parts/lazy-page.js';
-import { Loaded } from './parts/states.js';
+import { Loaded, NotFound } from './parts/states.js';
 
 const TokensPage = lazyPage(async () => (await import('./pages/tokens.js')).TokensPage);
 const TokenPage = lazyPage(async () => (await import('./pages/token.js')).TokenPage);
@@ -39,7 +38,9 @@ export function App() {
   if (data === undefined) {
     return (
       <BareFrame>
-        <Loaded read={read}>{() => null}</Loaded>
+        <Loaded read={read} isPage>
+          {() => null}
+        </Loaded>
       </BareFrame>
     );
   }
@@ -119,7 +120,9 @@ function Pages({ session }: { session: Session }) {
         {has('projects') && <Route path="/projects" component={ProjectsPage} />}
         {has('projects') && <Route path="/projects/:id">{({ id }) => <ProjectPage key={id} id={id} />}</Route>}
         {has('limits') && <Route path="/limits" component={LimitsPage} />}
-        <Route component={NotFoundPage} />
+        <Route>
+          <NotFound />
+        </Route>
       </Switch>
     </ErrorBoundary>
   );

@@ -75,7 +75,7 @@ export function toRefreshDetails(
     speed: refresh.speed,
     waits: adviceOfState(refresh),
     host,
-    hour: toQuota(quota),
+    quota: toQuota(quota),
     story: toStory(refresh, cooldownSince),
     actions: {
       retry: mayAct && refresh.failed > 0 ? refresh.failed : null,

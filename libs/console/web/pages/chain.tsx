@@ -3,13 +3,13 @@ import { LIST_MS, useRead } from '../data/queries.js';
 import { Bar } from '../parts/bar.js';
 import { Foreign } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
-import { chainName, CollectionLabel, shortAddress } from '../parts/names.js';
+import { chainName, CollectionLabel, isKnownChain, shortAddress } from '../parts/names.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
 import { Age, Ago } from '../parts/time.js';
 import { Pill, type Sign } from '../parts/verdict.js';
 import { formatCount, plural } from '../text/numbers.js';
-import { formatAge } from '../text/times.js';
+import { formatDuration } from '../text/times.js';
 
 type Chain = ChainList['rows'][number];
 type Contract = Chain['contracts'][number];
@@ -62,7 +62,7 @@ export function ChainPage() {
                     { text: 'Read up to', isNumber: true },
                     { text: 'Behind head', isNumber: true },
                     { text: 'Waiting tokens', isNumber: true },
-                    { text: 'Read', isNumber: true },
+                    { text: 'Last read', isNumber: true },
                   ]}
                 >
                   {rows.map((chain) => (
@@ -85,8 +85,8 @@ function ChainRow({ chain }: { chain: Chain }) {
   return (
     <Row>
       <Cell>
-        <b>{chainName(chainId)}</b>
-        <small class="under">chain id {chainId}</small>
+        <b>{isKnownChain(chainId) ? chainName(chainId) : `Chain ${chainId}`}</b>
+        {isKnownChain(chainId) && <small class="under">chain id {chainId}</small>}
       </Cell>
       <Cell isWide>
         <Pill {...SIGNS[state]} />
@@ -162,16 +162,27 @@ function ContractRow({ contract }: { contract: Contract }) {
       <Cell>
         <RowLink href={`/refreshes?collection=${id}&trigger=event`}>
           <span>
-            <CollectionLabel collection={contract} />
+            <b>
+              <CollectionLabel collection={contract} />
+            </b>
             <small>
-              <span class="mono">{shortAddress(address)}</span> on {chainName(chainId)}
+              {contract.name !== null && (
+                <>
+                  <span class="mono">{shortAddress(address)}</span> on{' '}
+                </>
+              )}
+              {chainName(chainId)}
             </small>
           </span>
         </RowLink>
       </Cell>
       <Cell label="New mints">{discover === 'mints' ? 'registered' : <span class="faint">not registered</span>}</Cell>
       <Cell label="By age">
-        {refreshEverySeconds === null ? <span class="faint">no</span> : `about every ${formatAge(refreshEverySeconds)}`}
+        {refreshEverySeconds === null ? (
+          <span class="faint">no</span>
+        ) : (
+          `about every ${formatDuration(refreshEverySeconds)}`
+        )}
       </Cell>
       <Cell isWide>{backfill === null ? <span class="faint">not asked for</span> : <Past backfill={backfill} />}</Cell>
     </Row>
@@ -204,7 +215,9 @@ function Past({ backfill }: { backfill: NonNullable<Contract['backfill']> }) {
       {lastError !== null && (
         <small class="under">
           {finishedAt === null ? 'It waits: ' : 'It ended early: '}
-          <Foreign text={lastError} max={200} />
+          <span class="code">
+            <Foreign text={lastError} max={200} />
+          </span>
         </small>
       )}
     </>

@@ -8,10 +8,10 @@ import { Spark } from '../parts/chart.js';
 import { Ask } from '../parts/dialog.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
-import { CollectionLabel, hostText, nameOf, tokenPath } from '../parts/names.js';
+import { CollectionLabel, hostText, nameOf, shortUuid, tokenPath } from '../parts/names.js';
 import { Empty, FilteredToNothing, Loaded } from '../parts/states.js';
 import { Cell, Chips, Pager, Row, RowLink, Table, Tabs } from '../parts/table.js';
-import { Age, When } from '../parts/time.js';
+import { Age, Ago, When } from '../parts/time.js';
 import { adviceFor, OWNERS, retrySentence } from '../advice.js';
 import { formatCount, plural } from '../text/numbers.js';
 import { shortId } from '../text/token-ids.js';
@@ -83,7 +83,7 @@ function chipsOf({ values, linkWith }: Filters<FilterName>) {
   return names.flatMap((name) => {
     const value = values[name];
     if (value === null) return [];
-    const text = name === 'host' ? hostText(value) : name === 'reason' ? value : value.slice(0, 8);
+    const text = name === 'host' ? hostText(value) : name === 'reason' ? value : shortUuid(value);
     return [{ text: `${name}: ${text}`, href: linkWith({ [name]: null }) }];
   });
 }
@@ -129,7 +129,7 @@ function Groups({
                   group === 'reason' ? 'Reason' : sentenceCase(group),
                   { text: 'Tokens', isNumber: true },
                   'Trend',
-                  'Where',
+                  group === 'host' ? 'Why' : 'Where',
                   { text: 'First', isNumber: true },
                   { text: 'Last', isNumber: true },
                   ...(mayAct ? [{ text: 'Actions', isNumber: true }] : []),
@@ -187,7 +187,7 @@ function GroupRow({
             {by === 'reason' && (
               <small class="sentence">
                 <span class="mono">{key}</span>
-                {owner && ` · up to ${OWNERS[owner]}`}
+                {owner && ` · lies with ${OWNERS[owner]}`}
               </small>
             )}
           </span>
@@ -214,10 +214,10 @@ function GroupRow({
         </span>
       </Cell>
       <Cell isNumber hide>
-        <When at={firstAt} />
+        <Ago at={firstAt} />
       </Cell>
       <Cell isNumber label="Last">
-        <Age at={lastAt} />
+        <Ago at={lastAt} />
       </Cell>
       {onRetry && (
         <Cell isNumber>
@@ -271,7 +271,7 @@ function RetryGroup({ group, isOperator, onClose }: { group: Group; isOperator: 
               <CollectionLabel collection={collection} />, {plural(tokens, 'token')}
               <small class="under faint">
                 {project && `${project.name} · `}
-                <span class="mono">{id.slice(0, 8)}</span>
+                <span class="mono">{shortUuid(id)}</span>
               </small>
             </span>
           </label>

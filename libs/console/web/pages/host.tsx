@@ -18,14 +18,7 @@ import { Age, Ago, Countdown, secondsUntil, When } from '../parts/time.js';
 import { HOST_SIGNS, Pill } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { countWord, formatCount, formatRate, formatShare, plural } from '../text/numbers.js';
-import {
-  formatClock,
-  formatOnDay,
-  formatDuration,
-  formatMinute,
-  secondsBetween,
-  withLocalTimes,
-} from '../text/times.js';
+import { formatClockOn, formatOnDay, formatDuration, secondsBetween, withLocalTimes } from '../text/times.js';
 
 type Details = Host['host'];
 
@@ -129,7 +122,8 @@ const RING = 2 * Math.PI * 19;
 
 function CooldownBanner({ host, until, path }: { host: Details; until: string; path: string }) {
   const { isBusy, run } = useAction();
-  const seconds = secondsUntil(until, useServerTime());
+  const now = useServerTime();
+  const seconds = secondsUntil(until, now);
   const from = host.cooldowns.find((cooldown) => cooldown.until === until)?.from;
   if (seconds === 0) return null;
   const whole = from === undefined ? seconds : Math.max(seconds, secondsBetween(from, until));
@@ -150,7 +144,7 @@ function CooldownBanner({ host, until, path }: { host: Details; until: string; p
       </span>
       <div>
         <b>
-          Nobody asks this host until {formatClock(until)}
+          Nobody asks this host until {formatClockOn(until, now)}
           <span class="sr">
             , for <Countdown until={until} />
           </span>
@@ -431,7 +425,7 @@ function Workers({ host: { workers, concurrency } }: { host: Details }) {
               <Share share={share} inUse={inUse} />
             </Cell>
             <Cell isNumber hide>
-              {formatMinute(since)}
+              <When at={since} />
             </Cell>
             <Cell isNumber hide>
               <span class="faint">
@@ -508,6 +502,7 @@ function Failures({ host, isLinked }: { host: Details; isLinked: boolean }) {
 }
 
 function Why({ host, isOperator }: { host: Details; isOperator: boolean }) {
+  const now = useServerTime();
   return (
     <section class="card pad" aria-labelledby="why">
       <h2 id="why">Why this speed?</h2>
@@ -515,7 +510,7 @@ function Why({ host, isOperator }: { host: Details; isOperator: boolean }) {
         {host.why.map(({ value, text, isInForce }) => (
           <li key={value + text} class={isInForce ? 'now' : undefined}>
             <span>
-              <b>{value}</b> {withLocalTimes(text)}
+              <b>{value}</b> {withLocalTimes(text, now)}
             </span>
           </li>
         ))}

@@ -46,7 +46,7 @@ export function HostsPage() {
               filters.values.state === null && filters.cursor === null ? (
                 <Empty icon="host" title="No host has been asked yet">
                   <p>
-                    Hosts are here as soon as a refresh needs them. <Link href="/refreshes">Refreshes</Link>
+                    They are here as soon as a <Link href="/refreshes">refresh</Link> needs them.
                   </p>
                 </Empty>
               ) : (
@@ -62,7 +62,7 @@ export function HostsPage() {
                     { text: 'Concurrent requests', isNumber: true },
                     { text: 'Waiting', isNumber: true },
                     { text: 'Oldest', isNumber: true },
-                    { text: 'A second', isNumber: true },
+                    { text: 'Per second', isNumber: true },
                     { text: 'Good', isNumber: true },
                     { text: 'Half within', isNumber: true },
                   ]}
@@ -114,7 +114,7 @@ function HostRow({ host }: { host: HostList['rows'][number] }) {
         )}
       </Cell>
       <Cell isNumber hide>
-        {concurrency.inUse ?? '–'}
+        {formatCount(concurrency.inUse ?? 0)}
         <small>of {formatCount(concurrency.inForce ?? concurrency.limit)}</small>
       </Cell>
       <Cell isNumber label="Waiting">

@@ -6,8 +6,8 @@ import { send } from '../data/api.js';
 import { useFilters } from '../data/filters.js';
 import { SLOW_MS, useAction, useRead } from '../data/queries.js';
 import { CollectionSelect } from '../parts/collection-select.js';
+import { FormEnd } from '../parts/form-end.js';
 import { Head } from '../parts/head.js';
-import { Icon } from '../parts/icon.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { formatCount, plural } from '../text/numbers.js';
 import { formatDuration } from '../text/times.js';
@@ -141,15 +141,7 @@ function SelectionForm({
         ))}
       </fieldset>
       <SelectionFields key={what} what={what} id={id} />
-      <p class="problem" role="alert">
-        {problem}
-      </p>
-      <div class="acts">
-        <button type="submit" class="btn main" aria-busy={isBusy}>
-          <Icon name="wait" />
-          {isBusy ? 'Counting …' : 'Estimate'}
-        </button>
-      </div>
+      <FormEnd problem={problem} icon="wait" action="Estimate" busy="Counting …" isBusy={isBusy} />
     </form>
   );
 }
@@ -233,7 +225,7 @@ function wantedIn(what: What, form: FormData): WantedTokens | string {
 
 /** "12,000 tokens, about 3 min." */
 function sentenceOf({ tokens, expectedSeconds }: Estimate): string {
-  if (tokens === 0) return 'No token is selected.';
+  if (tokens === 0) return 'No registered token is among these.';
   return expectedSeconds === null
     ? `${plural(tokens, 'token')}. How long they take is not known: none of this collection was fetched yet.`
     : `${plural(tokens, 'token')}, about ${formatDuration(expectedSeconds)}.`;
@@ -248,7 +240,7 @@ function EstimateCard({
 }) {
   const [, navigate] = useLocation();
   const { isBusy, run } = useAction();
-  const { tokens, hour, exceeds } = estimate;
+  const { tokens, quota, exceeds } = estimate;
   const request = () =>
     void run(async () => {
       const { refreshId } = await send<NewRefresh>('POST', `collections/${collectionId}/refresh`, wanted);
@@ -258,11 +250,13 @@ function EstimateCard({
   return (
     <section class="card pad" aria-labelledby="estimate">
       <h2 id="estimate">{sentenceOf(estimate)}</h2>
-      <p>
-        {hour === null
-          ? isOperator && 'Refreshes of operators count towards no limit.'
-          : `They count towards your quota, of which ${formatCount(hour.remaining)} of ${formatCount(hour.limit)} tokens are left.`}
-      </p>
+      {tokens > 0 && (
+        <p class="muted">
+          {quota === null
+            ? isOperator && 'Refreshes of operators count towards no limit.'
+            : `They count towards your quota, of which ${formatCount(quota.remaining)} of ${formatCount(quota.limit)} tokens are left.`}
+        </p>
+      )}
       {exceeds && <p class="problem">{EXCEEDED[exceeds]}</p>}
       {tokens > 0 && exceeds === null && (
         <div class="acts">

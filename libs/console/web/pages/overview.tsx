@@ -6,9 +6,9 @@ import { Legend, LegendDot, MinuteBars } from '../parts/chart.js';
 import { Foreign } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { CollectionLabel, HostName, hostPath } from '../parts/names.js';
+import { CollectionLabel, HostName, hostPath, shortUuid } from '../parts/names.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
-import { Loaded, Loading } from '../parts/states.js';
+import { LoadedPage, Loading } from '../parts/states.js';
 import { Ago, Age, Countdown, When } from '../parts/time.js';
 import { Glyph } from '../parts/glyph.js';
 import { formatCount, formatPercent, plural } from '../text/numbers.js';
@@ -17,11 +17,11 @@ import { formatCount, formatPercent, plural } from '../text/numbers.js';
 export function OverviewPage() {
   const overview = useRead<Overview>('overview', LIST_MS);
   return (
-    <Loaded read={overview}>
+    <LoadedPage read={overview} what="overview">
       {(data) =>
         data.kind === 'operator' ? <OperatorPage overview={data} /> : <PartnerPage to={data.newestRefreshId} />
       }
-    </Loaded>
+    </LoadedPage>
   );
 }
 
@@ -29,7 +29,11 @@ export function OverviewPage() {
 function PartnerPage({ to }: { to: string | null }) {
   const [, navigate] = useLocation();
   useEffect(() => navigate(to === null ? '/refreshes' : `/refreshes/${to}`, { replace: true }), [to]);
-  return <Loading />;
+  return (
+    <div class="card">
+      <Loading isPage />
+    </div>
+  );
 }
 
 function OperatorPage({ overview }: { overview: OperatorOverview }) {
@@ -81,7 +85,7 @@ function Findings({ findings }: { findings: OperatorOverview['findings'] }) {
               </p>
               {since !== null && (
                 <p>
-                  Since <When at={since} />, <Age at={since} />
+                  For <Age at={since} />, since <When at={since} />
                 </p>
               )}
             </div>
@@ -201,7 +205,7 @@ function Oldest({ oldest }: { oldest: OperatorOverview['oldestDue'] }) {
           <dt>Refresh</dt>
           <dd>
             <Link class="link mono" href={`/refreshes/${oldest.refreshId}`}>
-              {oldest.refreshId.slice(0, 8)}
+              {shortUuid(oldest.refreshId)}
             </Link>
           </dd>
         </dl>
@@ -277,7 +281,7 @@ function Actions({ actions }: { actions: OperatorOverview['actions'] }) {
                   <Foreign text={target} max={40} mono />
                 ) : (
                   <Link class="link mono" href={link}>
-                    {target.length > 20 ? `${target.slice(0, 8)}…` : target}
+                    {target.length > 20 ? shortUuid(target) : target}
                   </Link>
                 )}
                 <small>

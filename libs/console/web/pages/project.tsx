@@ -8,9 +8,9 @@ import { Ask } from '../parts/dialog.js';
 import { Copy, Foreign, ForeignName } from '../parts/foreign.js';
 import { Glyph } from '../parts/glyph.js';
 import { Fact, Head } from '../parts/head.js';
-import { HourCard } from '../parts/hour.js';
+import { QuotaCard } from '../parts/quota.js';
 import { Icon } from '../parts/icon.js';
-import { chainName, CollectionLabel, shortAddress } from '../parts/names.js';
+import { chainName, CollectionLabel, HEADING_CHARACTERS, shortAddress, shortUuid } from '../parts/names.js';
 import { LoadedPage } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
@@ -34,7 +34,7 @@ export function ProjectPage({ id }: { id: string }) {
       {({ project }) => (
         <>
           <Head
-            title={<ForeignName text={project.name} />}
+            title={<ForeignName text={project.name} max={HEADING_CHARACTERS} />}
             tabTitle={project.name}
             path={[{ text: 'Projects', href: '/projects' }, { text: project.name }]}
             actions={
@@ -64,7 +64,7 @@ export function ProjectPage({ id }: { id: string }) {
               <ApiKeysCard keys={project.apiKeys} {...(project.actions.revokeKeys && { path })} />
             </div>
             <aside class="stack" aria-label="Limits">
-              <HourCard hour={project.hour} title="Its quota" />
+              <QuotaCard quota={project.quota} title="Its quota" />
               <LimitsCard project={project} path={path} />
             </aside>
           </div>
@@ -147,7 +147,7 @@ function RecentRefreshes({ project: { id, refreshes } }: { project: Details }) {
                     <b>
                       <CollectionLabel collection={refresh.collection} />
                     </b>
-                    <small class="mono">{refresh.id.slice(0, 8)}</small>
+                    <small class="mono">{shortUuid(refresh.id)}</small>
                   </span>
                 </RowLink>
               </Cell>
@@ -169,7 +169,7 @@ function RecentRefreshes({ project: { id, refreshes } }: { project: Details }) {
                   <span class="faint">0</span>
                 )}
               </Cell>
-              <Cell isNumber>
+              <Cell isNumber label="Started">
                 <When at={refresh.createdAt} />
               </Cell>
             </Row>

@@ -5,7 +5,7 @@ import { LIST_MS, useRead } from '../data/queries.js';
 import { Meter } from '../parts/bar.js';
 import { ForeignName } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
-import { shortAddress } from '../parts/names.js';
+import { shortAddress, shortUuid } from '../parts/names.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { Cell, Pager, Row, RowLink, Table } from '../parts/table.js';
 import { Ago } from '../parts/time.js';
@@ -36,13 +36,13 @@ export function ProjectsPage() {
                   heads={[
                     'Name',
                     'Owner',
-                    'Hour used',
+                    'Quota used',
                     { text: 'Keys', isNumber: true },
                     { text: 'Collections', isNumber: true },
                     { text: 'Last refresh', isNumber: true },
                   ]}
                 >
-                  {rows.map(({ id, name, ownerAddress, hour, keys, collections, lastRefreshAt }) => (
+                  {rows.map(({ id, name, ownerAddress, quota, keys, collections, lastRefreshAt }) => (
                     <Row key={id}>
                       <Cell>
                         <RowLink href={`/projects/${id}`}>
@@ -50,23 +50,23 @@ export function ProjectsPage() {
                             <b>
                               <ForeignName text={name} />
                             </b>
-                            <small class="mono">{id.slice(0, 8)}</small>
+                            <small class="mono">{shortUuid(id)}</small>
                           </span>
                         </RowLink>
                       </Cell>
                       <Cell hide>
                         <span class="mono">{shortAddress(ownerAddress)}</span>
                       </Cell>
-                      <Cell>
+                      <Cell label="Quota">
                         <span class="mini">
                           <Meter
-                            used={hour.used}
-                            limit={hour.limit}
-                            label={`${formatCount(hour.used)} of ${formatCount(hour.limit)} tokens used`}
+                            used={quota.used}
+                            limit={quota.limit}
+                            label={`${formatCount(quota.used)} of ${formatCount(quota.limit)} tokens used`}
                           />
                         </span>
                         <small class="under">
-                          {formatCount(hour.used)} of {formatCount(hour.limit)}
+                          {formatCount(quota.used)} of {formatCount(quota.limit)}
                         </small>
                       </Cell>
                       <Cell isNumber hide>

@@ -11,7 +11,7 @@ import { tokenPath } from '../parts/names.js';
 import { partsOf } from '../parts/refresh-progress.js';
 import { Empty, FilteredToNothing, Loaded } from '../parts/states.js';
 import { Cell, Chips, Pager, Row, RowLink, Table, Tabs } from '../parts/table.js';
-import { Age, Countdown } from '../parts/time.js';
+import { Age, Due } from '../parts/time.js';
 import { ChangeList } from '../parts/change-list.js';
 import { Pill, TOKEN_SIGNS, tokenState } from '../parts/verdict.js';
 import { formatCount, plural } from '../text/numbers.js';
@@ -240,12 +240,13 @@ function Happened({ token, refresh }: { token: RefreshToken; refresh: Details })
             : response.statusCode === null
               ? response.reason
               : `Response ${response.statusCode}`}
-          ; trying again{' '}
-          {nextAttemptAt !== null && (
+          {nextAttemptAt === null ? (
+            '; tried again when the refresh goes on'
+          ) : (
             <>
-              in{' '}
+              ; trying again{' '}
               <b class="strong">
-                <Countdown until={nextAttemptAt} />
+                <Due at={nextAttemptAt} />
               </b>
             </>
           )}

@@ -10,17 +10,34 @@ import { RUNNING_MS, SLOW_MS, useAction, useRead } from '../data/queries.js';
 import { Ask } from '../parts/dialog.js';
 import { Copy, Foreign, ForeignUrl } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
-import { HourCard, hourSentence } from '../parts/hour.js';
+import { QuotaCard, quotaSentence } from '../parts/quota.js';
 import { Icon } from '../parts/icon.js';
-import { AddressLink, CollectionLabel, HostName, hostPath, nameOf } from '../parts/names.js';
+import {
+  AddressLink,
+  CollectionLabel,
+  HEADING_CHARACTERS,
+  HostName,
+  hostPath,
+  nameOf,
+  shortUuid,
+} from '../parts/names.js';
 import { doneOf, RefreshBar, Sums } from '../parts/refresh-progress.js';
 import { Loaded, LoadedPage } from '../parts/states.js';
-import { Ago, Countdown, When, secondsUntil } from '../parts/time.js';
+import { Ago, At, Countdown, secondsUntil } from '../parts/time.js';
 import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { countWord, formatCount, formatPercent, formatRate, plural } from '../text/numbers.js';
 import { TRIGGER_SENTENCES } from '../text/refreshes.js';
-import { formatAbout, formatClock, formatDuration, secondsBetween, timeLeft, withLocalTimes } from '../text/times.js';
+import {
+  formatAbout,
+  formatClock,
+  formatClockOn,
+  formatDuration,
+  formatTook,
+  secondsBetween,
+  timeLeft,
+  withLocalTimes,
+} from '../text/times.js';
 import { describeRuns, shortId } from '../text/token-ids.js';
 import { RefreshTokensCard, tokenFilters } from './refresh-tokens.js';
 
@@ -53,7 +70,7 @@ function Page({ refresh, path, session }: { refresh: Details; path: string; sess
   return (
     <>
       <Head
-        title={<CollectionLabel collection={refresh.collection} />}
+        title={<CollectionLabel collection={refresh.collection} max={HEADING_CHARACTERS} />}
         sign={<Pill {...REFRESH_SIGNS[refresh.state]} />}
         tabTitle={`${percent} · ${name}`}
         path={[
@@ -61,7 +78,7 @@ function Page({ refresh, path, session }: { refresh: Details; path: string; sess
           ...(refresh.project
             ? [{ text: refresh.project.name, href: `/refreshes?project=${refresh.project.id}` }]
             : []),
-          { text: refresh.id.slice(0, 8) },
+          { text: shortUuid(refresh.id) },
         ]}
         actions={<Actions refresh={refresh} path={path} onAsk={setDialog} />}
       >
@@ -82,9 +99,9 @@ function Page({ refresh, path, session }: { refresh: Details; path: string; sess
         </div>
         <aside class="stack" aria-label="Around this refresh">
           <HostCard refresh={refresh} />
-          <HourCard hour={refresh.hour} title={refresh.project === null ? 'Your quota' : 'Project’s quota'}>
+          <QuotaCard quota={refresh.quota} title={refresh.project === null ? 'Your quota' : 'Project’s quota'}>
             {refresh.actions.retry !== null && ` Retrying uses ${formatCount(refresh.actions.retry)}.`}
-          </HourCard>
+          </QuotaCard>
           <Story refresh={refresh} />
         </aside>
       </div>
@@ -124,12 +141,12 @@ function Facts({ refresh }: { refresh: Details }) {
           <>
             {TRIGGER_SENTENCES.retry} of{' '}
             <Link class="link mono" href={`/refreshes/${retryOf}`}>
-              {retryOf.slice(0, 8)}
+              {shortUuid(retryOf)}
             </Link>
           </>
         )}
-        {event && `, ${event.kind.replaceAll('_', ' ')} in block ${formatCount(event.blockNumber)}`} at{' '}
-        <When at={createdAt} />
+        {event && `, ${event.kind.replaceAll('_', ' ')} in block ${formatCount(event.blockNumber)}`}{' '}
+        <At at={createdAt} />
       </Fact>
     </div>
   );
@@ -207,6 +224,7 @@ function Progress({ refresh, linkOf }: { refresh: Details; linkOf: (verdict: str
         <strong>{formatPercent(done, refresh.total)}</strong>
         <span class="muted">
           {formatCount(done)} of {plural(refresh.total, 'token')} done
+          {refresh.cancelled > 0 && `, ${formatCount(refresh.cancelled)} cancelled`}
         </span>
         <span class="right">
           <Pace refresh={refresh} />
@@ -225,15 +243,14 @@ function Pace({ refresh }: { refresh: Details }) {
   if (completedAt !== null) {
     return (
       <>
-        took <b>{formatDuration(secondsBetween(begunAt ?? createdAt, completedAt))}</b>, ended at{' '}
-        <When at={completedAt} />
+        took <b>{formatTook(secondsBetween(begunAt ?? createdAt, completedAt))}</b>, ended <At at={completedAt} />
       </>
     );
   }
   if (state === 'scheduled' && notBefore !== null) {
     return (
       <>
-        begins at <When at={notBefore} />
+        begins <At at={notBefore} />
       </>
     );
   }
@@ -367,8 +384,10 @@ function Example({ example: { tokenId, metadataUrl, body } }: { example: NonNull
 }
 
 function HostCard({ refresh }: { refresh: Details }) {
+  const now = useServerTime();
   const { host, waits } = refresh;
-  if (host === null && waits.length === 0) return null;
+  const isEnded = refresh.completedAt !== null;
+  if (host === null && (isEnded || waits.length === 0)) return null;
   return (
     <section class="card pad" aria-labelledby="host">
       <div class="row">
@@ -376,9 +395,9 @@ function HostCard({ refresh }: { refresh: Details }) {
         {host?.cooldown && <CooldownPill host={host.host} until={host.cooldown.until} />}
       </div>
       {host && <HostFacts host={host} />}
-      {(waits.length > 0 || refresh.completedAt === null) && (
+      {!isEnded && (
         <p class="why">
-          <b>Why this speed?</b> {whyOf(refresh)}
+          <b>Why this speed?</b> {whyOf(refresh, now)}
         </p>
       )}
     </section>
@@ -428,8 +447,8 @@ function HostFacts({ host: { host, concurrency, medianMs, p95Ms } }: { host: Non
 }
 
 /** The sentences of the service; without one nothing holds it up but the host itself. */
-function whyOf({ waits, host, state }: Details): string {
-  if (waits.length > 0) return withLocalTimes(waits.join(' '));
+function whyOf({ waits, host, state }: Details, now: number): string {
+  if (waits.length > 0) return withLocalTimes(waits.join(' '), now);
   if (state === 'queued') return 'No token has been claimed yet. Other work of this project may come first.';
   const { inForce = null, limit } = host?.concurrency ?? { limit: 0 };
   if (inForce !== null && inForce < limit) {
@@ -439,6 +458,7 @@ function whyOf({ waits, host, state }: Details): string {
 }
 
 function Story({ refresh }: { refresh: Details }) {
+  const now = useServerTime();
   return (
     <section class="card pad" aria-labelledby="story">
       <h2 id="story">What happened</h2>
@@ -446,9 +466,9 @@ function Story({ refresh }: { refresh: Details }) {
         {refresh.story.map((event, index) => (
           <li key={event.kind + event.at} class={storyTone(event.kind, index === 0 && refresh.completedAt === null)}>
             <span>
-              <StoryText event={event} total={refresh.total} />
+              <StoryText event={event} refresh={refresh} />
               <small>
-                {formatClock(event.at)}
+                {formatClockOn(event.at, now)}
                 {index === 0 && (
                   <>
                     , <Ago at={event.at} />
@@ -472,7 +492,13 @@ function storyTone(kind: StoryEvent['kind'], isNow: boolean): string | undefined
   ];
 }
 
-function StoryText({ event: { kind, reason, tokenId, at, until }, total }: { event: StoryEvent; total: number }) {
+function StoryText({
+  event: { kind, reason, tokenId, at, until },
+  refresh: { total, state },
+}: {
+  event: StoryEvent;
+  refresh: Details;
+}) {
   switch (kind) {
     case 'accepted':
       return <>Accepted, {plural(total, 'token')}</>;
@@ -501,7 +527,7 @@ function StoryText({ event: { kind, reason, tokenId, at, until }, total }: { eve
         </>
       );
     case 'completed':
-      return <>Completed</>;
+      return <>{state === 'cancelled' ? 'Ended' : 'Completed'}</>;
   }
 }
 
@@ -549,7 +575,7 @@ function RetryDialog({
   const { isBusy, run } = useAction();
   const [isCharged, setCharged] = useState(true);
   const count = reason?.count ?? refresh.actions.retry ?? 0;
-  const { remaining, resetsAt } = refresh.hour;
+  const { remaining, resetsAt } = refresh.quota;
   const isTooMany = isCharged && count > remaining;
   const confirm = async () => {
     await run(async () => {
@@ -587,7 +613,7 @@ function RetryDialog({
       <p>
         {isCharged ? (
           <>
-            This uses {formatCount(count)} of {hourSentence(refresh.hour, refresh.project?.name ?? null)}
+            This uses {formatCount(count)} of {quotaSentence(refresh.quota, refresh.project?.name ?? null)}
           </>
         ) : (
           'This uses nothing of the quota of the project.'

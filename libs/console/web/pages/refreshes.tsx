@@ -7,7 +7,7 @@ import { useRead } from '../data/queries.js';
 import { Copy } from '../parts/foreign.js';
 import { Glyph } from '../parts/glyph.js';
 import { Head } from '../parts/head.js';
-import { CollectionLabel, nameOf, shortAddress } from '../parts/names.js';
+import { CollectionLabel, nameOf, shortAddress, shortUuid } from '../parts/names.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { Empty, FilteredToNothing, Loaded } from '../parts/states.js';
 import { Cell, Chips, Pager, Row, RowLink, Table, Tabs } from '../parts/table.js';
@@ -15,7 +15,7 @@ import { Age, Countdown, When } from '../parts/time.js';
 import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
 import { formatCount, formatPercent, plural } from '../text/numbers.js';
 import { TRIGGER_WORDS } from '../text/refreshes.js';
-import { formatDuration, secondsBetween } from '../text/times.js';
+import { formatTook, secondsBetween } from '../text/times.js';
 
 type FilterName = 'project' | 'collection' | 'status' | 'trigger';
 
@@ -66,14 +66,14 @@ export function RefreshesPage({ session }: { session: Session }) {
 
 function TriggerFilter({ filters }: { filters: Filters<FilterName> }) {
   return (
-    <label class="end small muted">
-      Asked by{' '}
+    <label class="end choose">
+      Asked by
       <select
         class="input slim"
         value={filters.values.trigger ?? ''}
         onChange={({ currentTarget }) => filters.set({ trigger: currentTarget.value || null })}
       >
-        <option value="">requests</option>
+        <option value="">a request</option>
         <option value="all">anything</option>
         {Object.entries(TRIGGER_WORDS).map(([trigger, word]) => (
           <option key={trigger} value={trigger}>
@@ -151,8 +151,8 @@ function RefreshRow({ refresh, isOperator }: { refresh: Refresh; isOperator: boo
             <b>
               <CollectionLabel collection={refresh.collection} />
             </b>
-            <small class="mono">
-              {shortAddress(refresh.collection.address)} · {refresh.id.slice(0, 8)}
+            <small class="mono sentence">
+              {shortAddress(refresh.collection.address)} · {shortUuid(refresh.id)}
             </small>
           </span>
         </RowLink>
@@ -188,7 +188,7 @@ function RefreshRow({ refresh, isOperator }: { refresh: Refresh; isOperator: boo
       </Cell>
       {isOperator && <Cell hide>{refresh.project?.name ?? '–'}</Cell>}
       <Cell hide>{TRIGGER_WORDS[refresh.trigger]}</Cell>
-      <Cell isNumber>
+      <Cell isNumber label="Started">
         <When at={refresh.createdAt} />
       </Cell>
       <Cell isNumber hide>
@@ -208,7 +208,7 @@ function Took({ refresh: { state, createdAt, begunAt, completedAt } }: { refresh
       </span>
     );
   }
-  return <>{formatDuration(secondsBetween(from, completedAt))}</>;
+  return <>{formatTook(secondsBetween(from, completedAt))}</>;
 }
 
 /** Rows of running refreshes change in place, but new ones wait: what somebody is about to click does not move. */
@@ -231,13 +231,12 @@ function useHeldBack(rows: readonly Refresh[], key: string) {
 function chipsOf(rows: readonly Refresh[], { values, linkWith }: Filters<FilterName>) {
   const chips: { text: string; href: string }[] = [];
   if (values.project !== null) {
-    const name =
-      rows.find(({ project }) => project?.id === values.project)?.project?.name ?? values.project.slice(0, 8);
+    const name = rows.find(({ project }) => project?.id === values.project)?.project?.name ?? shortUuid(values.project);
     chips.push({ text: `Project: ${name}`, href: linkWith({ project: null }) });
   }
   if (values.collection !== null) {
     const found = rows.find(({ collection }) => collection.id === values.collection)?.collection;
-    const name = found ? nameOf(found) : values.collection.slice(0, 8);
+    const name = found ? nameOf(found) : shortUuid(values.collection);
     chips.push({ text: `Collection: ${name}`, href: linkWith({ collection: null }) });
   }
   return chips;

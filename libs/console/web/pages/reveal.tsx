@@ -7,11 +7,11 @@ import { Ask } from '../parts/dialog.js';
 import { Copy } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { AddressLink, CollectionLabel, nameOf } from '../parts/names.js';
+import { AddressLink, CollectionLabel, HEADING_CHARACTERS, nameOf, shortUuid } from '../parts/names.js';
 import { RevealBar } from '../parts/reveal-bar.js';
 import { RevealChangesCard } from '../parts/reveal-changes.js';
 import { LoadedPage } from '../parts/states.js';
-import { Ago, Countdown, When } from '../parts/time.js';
+import { Ago, At, Countdown, When } from '../parts/time.js';
 import { Pill, REVEAL_SIGNS } from '../parts/verdict.js';
 import { formatCount, formatPercent, plural } from '../text/numbers.js';
 
@@ -33,10 +33,10 @@ function Page({ reveal }: { reveal: Details }) {
   return (
     <>
       <Head
-        title={<CollectionLabel collection={collection} />}
+        title={<CollectionLabel collection={collection} max={HEADING_CHARACTERS} />}
         sign={<Pill {...REVEAL_SIGNS[state]} />}
         tabTitle={`Reveal of ${nameOf(collection)}`}
-        path={[{ text: 'Reveals', href: '/reveals' }, { text: nameOf(collection) }, { text: id.slice(0, 8) }]}
+        path={[{ text: 'Reveals', href: '/reveals' }, { text: nameOf(collection) }, { text: shortUuid(id) }]}
         actions={<Actions reveal={reveal} />}
       >
         <p class="lede">
@@ -46,7 +46,7 @@ function Page({ reveal }: { reveal: Details }) {
           <Fact>
             <span class="mono">{id}</span> <Copy text={id} what="reveal id" />
           </Fact>
-          <Fact>
+          <Fact icon="gem">
             <AddressLink collection={collection} />
           </Fact>
           {project && (
@@ -67,7 +67,7 @@ function Page({ reveal }: { reveal: Details }) {
           <section class="card pad" aria-labelledby="plan">
             <h2 id="plan">Plan</h2>
             <dl class="kv">
-              <dt>Published</dt>
+              <dt>Publication</dt>
               <dd>
                 <Plan reveal={reveal} />
               </dd>
@@ -90,7 +90,7 @@ function Page({ reveal }: { reveal: Details }) {
               <dt>Fetched by</dt>
               <dd>
                 <Link class="link mono" href={`/refreshes/${refreshId}`}>
-                  {refreshId.slice(0, 8)}…
+                  {shortUuid(refreshId)}
                 </Link>
               </dd>
             </dl>
@@ -128,7 +128,7 @@ function StateSentence({ reveal }: { reveal: Details }) {
         <>All that it needs is staged, and nobody sees anything of it until it is published.{late}</>
       ) : (
         <>
-          {formatCount(staged)} tokens are staged, and {formatCount(required)} must be.{' '}
+          {plural(staged, 'token')} {staged === 1 ? 'is' : 'are'} staged, and {formatCount(required)} must be.{' '}
           <Link class="link" href={`/refreshes/${refreshId}`}>
             Retry the failed ones
           </Link>
@@ -224,7 +224,7 @@ function Reverted({ reverted }: { reverted: NonNullable<Details['reverted']> }) 
   return (
     <section class="card pad" aria-labelledby="reverted">
       <h2 id="reverted">
-        Reverted <When at={reverted.at} />
+        Reverted <At at={reverted.at} />
       </h2>
       <dl class="kv">
         <dt>Show the earlier document</dt>
@@ -237,10 +237,10 @@ function Reverted({ reverted }: { reverted: NonNullable<Details['reverted']> }) 
         <dd>{formatCount(reverted.notKept)}</dd>
         <dt>Not registered any more</dt>
         <dd>{formatCount(reverted.missing)}</dd>
-        <dt>Each token</dt>
+        <dt>Written by</dt>
         <dd>
           <Link class="link mono" href={`/refreshes/${reverted.refreshId}`}>
-            {reverted.refreshId.slice(0, 8)}…
+            {shortUuid(reverted.refreshId)}
           </Link>
         </dd>
       </dl>
@@ -268,7 +268,7 @@ function Actions({ reveal }: { reveal: Details }) {
       {(publish || publishAnyway) && (
         <button type="button" class="btn main" onClick={() => setStep('publish')}>
           <Icon name="check" />
-          {publish ? 'Publish' : `Publish ${formatCount(reveal.staged)} tokens`}
+          {publish ? 'Publish' : `Publish ${plural(reveal.staged, 'token')}`}
         </button>
       )}
       {step === 'publish' && <Publish reveal={reveal} onClose={() => setStep(null)} />}

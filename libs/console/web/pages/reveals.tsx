@@ -1,5 +1,5 @@
 import type { Reveal, RevealList, Session } from '../../src/wire/index.js';
-import { withQuery } from '../data/api.js';
+import { MOUNT, withQuery } from '../data/api.js';
 import { useFilters } from '../data/filters.js';
 import { useRead } from '../data/queries.js';
 import { Glyph } from '../parts/glyph.js';
@@ -26,11 +26,8 @@ export function RevealsPage({ session }: { session: Session }) {
         <Loaded read={list}>
           {({ rows, next }) =>
             rows.length === 0 ? (
-              <Empty icon="sun" title="There is no reveal yet">
-                <p>
-                  Create one with <span class="mono">POST /v1/reveals</span> or{' '}
-                  <span class="mono">cli reveal create</span>, and it is here.
-                </p>
+              <Empty icon="eye" title="There is no reveal yet">
+                <FirstReveal api={session.api} isOperator={isOperator} />
               </Empty>
             ) : (
               <>
@@ -60,6 +57,27 @@ export function RevealsPage({ session }: { session: Session }) {
   );
 }
 
+/** How one is created, by a person who can. */
+function FirstReveal({ api, isOperator }: { api: Session['api']; isOperator: boolean }) {
+  const ways = [
+    ...(api === null ? [] : [`POST ${new URL(`${api.path}/reveals`, MOUNT).pathname}`]),
+    ...(isOperator ? ['cli reveal create'] : []),
+  ];
+  if (ways.length === 0) return null;
+  return (
+    <p>
+      Create one with{' '}
+      {ways.map((way, index) => (
+        <span key={way}>
+          {index > 0 && ' or '}
+          <span class="mono">{way}</span>
+        </span>
+      ))}
+      , and it is here.
+    </p>
+  );
+}
+
 function RevealRow({ reveal, isOperator }: { reveal: Reveal; isOperator: boolean }) {
   const { id, collection, state, staged, total, failed, project, createdAt } = reveal;
   return (
@@ -86,7 +104,7 @@ function RevealRow({ reveal, isOperator }: { reveal: Reveal; isOperator: boolean
         </small>
       </Cell>
       {isOperator && <Cell label="Project">{project?.name ?? <span class="faint">–</span>}</Cell>}
-      <Cell isNumber>
+      <Cell isNumber label="Created">
         <When at={createdAt} />
       </Cell>
     </Row>

@@ -4,6 +4,7 @@ import { send } from '../data/api.js';
 import { signIn } from '../data/session.js';
 import { findWallets, signWith, type Wallet } from '../data/wallets.js';
 import { Copy } from '../parts/foreign.js';
+import { Problem } from '../parts/form-end.js';
 import { Brand } from '../parts/frame.js';
 import { ThemeSwitch } from '../parts/theme-switch.js';
 
@@ -84,14 +85,6 @@ function useSignIn() {
     }
   };
   return { isBusy, problem, attempt, setProblem };
-}
-
-function Problem({ text }: { text: string | null }) {
-  return (
-    <p class="problem" role="alert">
-      {text}
-    </p>
-  );
 }
 
 function SubmitButton({ isBusy }: { isBusy: boolean }) {

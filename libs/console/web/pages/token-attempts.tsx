@@ -4,6 +4,7 @@ import { withQuery } from '../data/api.js';
 import type { Filters } from '../data/filters.js';
 import { SLOW_MS, useRead } from '../data/queries.js';
 import { Foreign } from '../parts/foreign.js';
+import { shortUuid } from '../parts/names.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { Pager } from '../parts/table.js';
 import { Ago, When } from '../parts/time.js';
@@ -76,7 +77,7 @@ function AttemptItem({ attempt: { refreshId, attempt, at, requests, event } }: {
         <small>
           <When at={at} />, <Ago at={at} />, try {formatCount(attempt)} of refresh{' '}
           <Link class="link mono" href={`/refreshes/${refreshId}`}>
-            {refreshId.slice(0, 8)}
+            {shortUuid(refreshId)}
           </Link>
           {event && `, for an event in block ${formatCount(event.blockNumber)}`}
           {requests.length > 1 && `, ${plural(requests.length, 'request')} in turn`}

@@ -150,21 +150,21 @@ function Compare({
     ));
   return (
     <form
-      class="tools small muted"
+      class="tools"
       onSubmit={(event) => {
         event.preventDefault();
         const [first, second] = event.currentTarget.querySelectorAll('select');
         onCompare({ from: first!.value, to: second!.value });
       }}
     >
-      <label>
-        From{' '}
+      <label class="choose">
+        From
         <select name="from" class="input slim">
           {optionsWith(from ?? String(kept[1]!.version))}
         </select>
       </label>
-      <label>
-        to{' '}
+      <label class="choose">
+        to
         <select name="to" class="input slim">
           {optionsWith(to ?? String(kept[0]!.version))}
         </select>

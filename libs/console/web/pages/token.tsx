@@ -8,7 +8,7 @@ import { Copy, CopyButton, Foreign, ForeignName, ForeignUrl } from '../parts/for
 import { Glyph } from '../parts/glyph.js';
 import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { AddressLink, CollectionLabel, nameOf } from '../parts/names.js';
+import { AddressLink, CollectionLabel, HEADING_CHARACTERS, nameOf } from '../parts/names.js';
 import { Empty, LoadedPage } from '../parts/states.js';
 import { Tabs } from '../parts/table.js';
 import { Ago, When } from '../parts/time.js';
@@ -51,7 +51,12 @@ export function TokenPage({ chain, address, tokenId, session }: Props) {
 
 function Page({ token, path, session }: { token: Details; path: string; session: Session }) {
   const { values, cursor, linkWith, set } = useFilters('tab', 'from', 'to');
-  const title = token.name === null ? <>Token {shortId(token.tokenId)}</> : <ForeignName text={token.name} />;
+  const title =
+    token.name === null ? (
+      <>Token {shortId(token.tokenId)}</>
+    ) : (
+      <ForeignName text={token.name} max={HEADING_CHARACTERS} />
+    );
   return (
     <>
       <Head
@@ -110,12 +115,14 @@ function Facts({ token }: { token: Details }) {
           </span>{' '}
           <Copy text={token.tokenId} what="token id" />
         </Fact>
-        <Fact icon="box">
-          <Link href={`/refreshes?collection=${token.collection.id}`}>
-            <CollectionLabel collection={token.collection} />
-          </Link>
-        </Fact>
-        <Fact>
+        {token.collection.name !== null && (
+          <Fact icon="box">
+            <Link href={`/refreshes?collection=${token.collection.id}`}>
+              <CollectionLabel collection={token.collection} />
+            </Link>
+          </Fact>
+        )}
+        <Fact icon={token.collection.name === null ? 'box' : 'chain'}>
           <AddressLink collection={token.collection} />
         </Fact>
         {token.project && (
@@ -294,7 +301,7 @@ function Traits({ token: { attributes, collectionTokens } }: { token: Details })
     <section class="card" aria-labelledby="traits">
       <header>
         <h2 id="traits">Traits</h2>
-        <span class="muted">with how many of {plural(collectionTokens, 'token')} have the same</span>
+        <span class="muted">and how many of {plural(collectionTokens, 'token')} have the same</span>
       </header>
       <dl class="traits">
         {attributes.map(({ traitType, value, tokens, displayType }, index) => (
@@ -374,7 +381,7 @@ function Record({ token }: { token: Details }) {
       <h2 id="record">Record</h2>
       <dl class="kv">
         <dt>Version</dt>
-        <dd>{formatCount(token.version)}</dd>
+        <dd>{token.version === 0 ? 'none yet' : formatCount(token.version)}</dd>
         {token.documentBytes !== null && (
           <>
             <dt>Document</dt>
@@ -426,6 +433,7 @@ function DocumentTab({ token, path }: { token: Details; path: string }) {
       </section>
     );
   }
+  const located = warnings.map((warning) => ({ ...warning, lines: linesOfWarning(warning.code, document) }));
   const isCut = documentBytes !== null && new TextEncoder().encode(document).length < documentBytes;
   return (
     <div class="cols">
@@ -446,17 +454,17 @@ function DocumentTab({ token, path }: { token: Details; path: string }) {
             </a>
           </span>
         </header>
-        <Lines text={document} marked={warnings.flatMap(({ code }) => linesOfWarning(code, document))} />
+        <Lines text={document} marked={located.flatMap(({ lines }) => lines)} />
       </section>
       <aside class="stack" aria-label="What we made of it">
         {warnings.length > 0 && (
           <section class="card pad" aria-labelledby="warnings">
             <h2 id="warnings">{plural(warnings.length, 'warning')}</h2>
             <ul class="plain">
-              {warnings.map(({ code, message }) => (
+              {located.map(({ code, message, lines }) => (
                 <li key={code}>
                   <span class="code">{code}</span> {message}
-                  {linesOfWarning(code, document).map((line) => (
+                  {lines.map((line) => (
                     <LineButton key={line} line={line} />
                   ))}
                 </li>

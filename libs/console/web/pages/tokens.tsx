@@ -69,7 +69,7 @@ function List({ list, filters }: { list: TokenList; filters: ReturnType<typeof u
   if (list.rows.length === 0) return <FilteredToNothing what="tokens" clear="/tokens" />;
   return (
     <>
-      <Table label="Tokens" heads={['Token', 'Collection', 'Status', { text: 'Changed', isNumber: true }]}>
+      <Table label="Tokens" heads={['Token', 'Status', 'Collection', { text: 'Changed', isNumber: true }]}>
         {list.rows.map(({ tokenId, collection, name, contentHash, status, changedAt }) => (
           <Row key={collection.id + tokenId}>
             <Cell>
@@ -83,12 +83,12 @@ function List({ list, filters }: { list: TokenList; filters: ReturnType<typeof u
                 </span>
               </RowLink>
             </Cell>
+            <Cell>
+              <Pill {...RECORD_SIGNS[status]} />
+            </Cell>
             <Cell isWide>
               <CollectionLabel collection={collection} />
               <small class="under">{chainName(collection.chainId)}</small>
-            </Cell>
-            <Cell>
-              <Pill {...RECORD_SIGNS[status]} />
             </Cell>
             <Cell isNumber hide>
               {changedAt === null ? <span class="faint">–</span> : <When at={changedAt} />}

@@ -7,8 +7,8 @@ import { SLOW_MS, useAction, useRead } from '../data/queries.js';
 import { ChangeList } from '../parts/change-list.js';
 import { CollectionSelect } from '../parts/collection-select.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
+import { FormEnd } from '../parts/form-end.js';
 import { Head } from '../parts/head.js';
-import { Icon } from '../parts/icon.js';
 import { tokenPath } from '../parts/names.js';
 import { Empty, Loaded } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
@@ -129,15 +129,7 @@ function ValidationForm({
           {isCharged && ' They count towards your quota.'}
         </small>
       </div>
-      <p class="problem" role="alert">
-        {problem}
-      </p>
-      <div class="acts">
-        <button type="submit" class="btn main" aria-busy={isBusy}>
-          <Icon name="flask" />
-          {isBusy ? 'Fetching, up to 10 s …' : 'Validate'}
-        </button>
-      </div>
+      <FormEnd problem={problem} icon="flask" action="Validate" busy="Fetching, up to 10 s …" isBusy={isBusy} />
     </form>
   );
 }
@@ -155,7 +147,7 @@ function sumOf({ tokens, verdicts, warnings }: Validation): string {
 }
 
 function Result({ validation, mayAct }: { validation: Validation; mayAct: boolean }) {
-  const { collection, tokens, cooldown, hour } = validation;
+  const { collection, tokens, cooldown, quota } = validation;
   const { isBusy, run } = useAction();
   const ids = tokens.map(({ tokenId }) => tokenId);
   const refresh = () =>
@@ -190,9 +182,9 @@ function Result({ validation, mayAct }: { validation: Validation; mayAct: boolea
           <ResultRow key={token.tokenId} token={token} collection={collection} />
         ))}
       </Table>
-      {hour && (
+      {quota && (
         <p class="foot">
-          {formatCount(hour.remaining)} of {formatCount(hour.limit)} tokens of the quota are left.
+          {formatCount(quota.remaining)} of {formatCount(quota.limit)} tokens of the quota are left.
         </p>
       )}
     </section>

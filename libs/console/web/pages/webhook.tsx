@@ -7,9 +7,10 @@ import { Ask } from '../parts/dialog.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
+import { shortUuid } from '../parts/names.js';
 import { BoundedCount, Empty, formatBounded, LoadedPage } from '../parts/states.js';
 import { Cell, Pager, Row, Table } from '../parts/table.js';
-import { Age, Ago, Countdown, When } from '../parts/time.js';
+import { Age, Ago, Due, When } from '../parts/time.js';
 import { Pill, WEBHOOK_SIGNS } from '../parts/verdict.js';
 import { formatCount, plural } from '../text/numbers.js';
 
@@ -31,7 +32,7 @@ export function WebhookPage({ id }: { id: string }) {
             }
             sign={<Pill {...WEBHOOK_SIGNS[webhook.state]} />}
             tabTitle={webhook.url.slice(0, 60)}
-            path={[{ text: 'Webhooks', href: '/webhooks' }, { text: webhook.id.slice(0, 8) }]}
+            path={[{ text: 'Webhooks', href: '/webhooks' }, { text: shortUuid(webhook.id) }]}
             actions={<Actions webhook={webhook} path={path} />}
           >
             <div class="facts">
@@ -89,7 +90,7 @@ function StateBanner({ webhook }: { webhook: Details }) {
           {formatBounded(behind, 'event')} {behind.count === 1 ? 'waits' : 'wait'} for it.{' '}
           {nextAttemptAt !== null && (
             <>
-              It is tried again in <Countdown until={nextAttemptAt} />.
+              It is tried again <Due at={nextAttemptAt} />.
             </>
           )}
         </p>
@@ -121,7 +122,7 @@ function Actions({ webhook, path }: { webhook: Details; path: string }) {
         tone: isGood ? 'ok' : 'bad',
         text: isGood
           ? `The test was accepted with ${status} in ${formatCount(durationMs)} ms.`
-          : `The test was not accepted: ${reason}${status === null ? '' : `, status ${status}`}.`,
+          : `The test was not accepted: ${status === null ? reason : `it responded with ${status}`}.`,
       };
     });
   return (
@@ -179,14 +180,14 @@ function Actions({ webhook, path }: { webhook: Details; path: string }) {
   );
 }
 
-function Figures({ webhook: { behind, failures, lastDelivery, nextAttemptAt } }: { webhook: Details }) {
+function Figures({ webhook: { state, behind, failures, lastDelivery, nextAttemptAt } }: { webhook: Details }) {
   return (
     <section class="card" aria-label="Now">
       <dl class="kpis">
         <div>
           <dt>Behind</dt>
           <dd>
-            <BoundedCount count={behind} /> <small>events</small>
+            <BoundedCount count={behind} /> <small>{behind.count === 1 ? 'event' : 'events'}</small>
           </dd>
           <dd class="note">{behind.count === 0 ? 'it has everything' : 'not received yet'}</dd>
         </div>
@@ -195,10 +196,14 @@ function Figures({ webhook: { behind, failures, lastDelivery, nextAttemptAt } }:
           <dd>{formatCount(failures)}</dd>
           <dd class="note">
             {nextAttemptAt === null ? (
-              'nothing to send'
+              state === 'disabled' ? (
+                'nothing is sent'
+              ) : (
+                'nothing to send'
+              )
             ) : (
               <>
-                next try in <Countdown until={nextAttemptAt} />
+                next try <Due at={nextAttemptAt} />
               </>
             )}
           </dd>

@@ -34,7 +34,7 @@ export function WebhooksPage({ session }: { session: Session }) {
             : 'Where your project is told of changes. Their queries are hidden, because they can be secret.'}
         </p>
       </Head>
-      <Loaded read={list}>
+      <Loaded read={list} isBare>
         {({ rows, next, consumers }) => (
           <div class="stack">
             <section class="card" aria-label="Webhooks">

@@ -1,5 +1,5 @@
 import type { RefreshToken } from '../../src/wire/index.js';
-import { changedTraits } from '../text/changes.js';
+import { changedTraits, fieldWords } from '../text/changes.js';
 import { ForeignName } from './foreign.js';
 
 type Change = NonNullable<RefreshToken['change']>;
@@ -7,7 +7,7 @@ type Change = NonNullable<RefreshToken['change']>;
 /** What changed, in few words: fields by name, traits with their old and new value. */
 export function ChangeList({ change, max = 12 }: { change: Change; max?: number }) {
   const traits = changedTraits(change);
-  const fields = change.changedFields.filter((field) => field !== 'attributes' || traits.length === 0);
+  const fields = fieldWords(change.changedFields.filter((field) => field !== 'attributes' || traits.length === 0));
   const total = fields.length + traits.length;
   const shownFields = fields.slice(0, max);
   const shownTraits = traits.slice(0, Math.max(0, max - shownFields.length));
@@ -16,7 +16,7 @@ export function ChangeList({ change, max = 12 }: { change: Change; max?: number 
     <span class="diff">
       {shownFields.map((field) => (
         <span key={field} class="chg">
-          {field.replaceAll('_', ' ')}
+          {field}
         </span>
       ))}
       {shownTraits.map(({ type, before, after }) => (

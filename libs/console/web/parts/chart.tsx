@@ -48,6 +48,20 @@ function Axis({ top, height, unit = '' }: { top: number; height: number; unit?: 
   );
 }
 
+/** The same numbers beside a chart that scrolls: in narrow windows its own axis is out of sight. */
+function Scale({ top, height, offset, unit = '' }: { top: number; height: number; offset: number; unit?: string }) {
+  return (
+    <div class="scale" aria-hidden="true">
+      {[0, 1, 2, 3].map((line) => (
+        <span key={line} style={{ top: `${offset + height - (line / 3) * height}px` }}>
+          {formatShort((top * line) / 3)}
+          {line === 3 && unit}
+        </span>
+      ))}
+    </div>
+  );
+}
+
 function Clock({ start, y }: { start: number; y: number }) {
   return (
     <>
@@ -57,6 +71,25 @@ function Clock({ start, y }: { start: number; y: number }) {
         </text>
       ))}
     </>
+  );
+}
+
+function Scrolling({
+  label,
+  scale,
+  children,
+}: {
+  label: string;
+  scale: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  return (
+    <div class="scaled">
+      <div class="chart" tabindex={0} role="group" aria-label={label}>
+        {children}
+      </div>
+      {scale}
+    </div>
   );
 }
 
@@ -85,7 +118,7 @@ export function MinuteBars({
   const totals = minutes.map(({ counts }) => counts.reduce((sum, { count }) => sum + count, 0));
   const top = niceTop(Math.max(1, ...totals));
   return (
-    <div class="chart" tabindex={0} role="group" aria-label={label}>
+    <Scrolling label={label} scale={<Scale top={top} height={height} offset={28} />}>
       <svg viewBox={`0 -16 ${WIDTH} 208`} role="img" aria-label={summary}>
         {shades.map(({ from, until }) => {
           const [left, right] = [xOf(Date.parse(from), start), xOf(Date.parse(until), start)];
@@ -111,7 +144,7 @@ export function MinuteBars({
         })}
         <Clock start={start} y={height + 18} />
       </svg>
-    </div>
+    </Scrolling>
   );
 }
 
@@ -147,13 +180,13 @@ export function TimeLines({
       .join('');
   };
   return (
-    <div class="chart" tabindex={0} role="group" aria-label={label}>
+    <Scrolling label={label} scale={<Scale top={top} height={height} offset={18} unit=" ms" />}>
       <svg viewBox={`0 -6 ${WIDTH} 88`} role="img" aria-label={summary}>
         <Axis top={top} height={height} unit=" ms" />
         <path class="l95" d={path(({ p95Ms }) => p95Ms)} />
         <path class="l50" d={path(({ medianMs }) => medianMs)} />
       </svg>
-    </div>
+    </Scrolling>
   );
 }
 

@@ -54,7 +54,7 @@ const MENU: readonly { title: string; entries: readonly Entry[] }[] = [
         isBad: true,
       },
       { page: 'validate', href: '/validate', icon: 'flask', text: 'Validate' },
-      { page: 'reveals', href: '/reveals', icon: 'sun', text: 'Reveals' },
+      { page: 'reveals', href: '/reveals', icon: 'eye', text: 'Reveals' },
     ],
   },
   {
@@ -235,11 +235,11 @@ function Spoken() {
 export function BareFrame({ children }: { children: ComponentChildren }) {
   return (
     <div class="frame">
-      <div class="side">
+      <nav class="side" aria-label="Console">
         <div class="brand">
           <Brand />
         </div>
-      </div>
+      </nav>
       <div class="page">
         <header class="top">
           <span class="crumbs" />

@@ -15,6 +15,15 @@ export const crumbs = new Store<readonly Crumb[]>([]);
 
 const NAME = 'Refresh console';
 
+/** The title of the browser's tab, and the way to the page. */
+export function useTitle(tabTitle: string, path: readonly Crumb[]): void {
+  useEffect(() => {
+    document.title = `${tabTitle} · ${NAME}`;
+  }, [tabTitle]);
+  const key = JSON.stringify(path);
+  useEffect(() => crumbs.set(JSON.parse(key) as Crumb[]), [key]);
+}
+
 /** The title of a page: its heading, the way to it, and the title of the browser's tab. */
 export function Head({
   title,
@@ -32,11 +41,7 @@ export function Head({
   children?: ComponentChildren;
   actions?: ComponentChildren;
 }) {
-  useEffect(() => {
-    document.title = `${tabTitle} · ${NAME}`;
-  }, [tabTitle]);
-  const key = JSON.stringify(path);
-  useEffect(() => crumbs.set(JSON.parse(key) as Crumb[]), [key]);
+  useTitle(tabTitle, path);
   return (
     <>
       <div class="head">

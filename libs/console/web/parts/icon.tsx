@@ -31,6 +31,7 @@ const PATHS = {
   leave: 'M6.5 3H3v10h3.5M10.5 5.5L13 8l-2.5 2.5M13 8H6.5',
   box: 'M2.5 5.5L8 3l5.5 2.5V11L8 13.5 2.5 11zM2.5 5.5L8 8l5.5-2.5M8 8v5.5',
   skip: 'M4 4l5 4-5 4zM12 4v8',
+  eye: 'M1.5 8C3 5.2 5.2 3.8 8 3.8S13 5.2 14.5 8C13 10.8 10.8 12.2 8 12.2S3 10.8 1.5 8zM8 6.1a1.9 1.9 0 1 0 0 3.8 1.9 1.9 0 0 0 0-3.8z',
 } as const;
 
 export type IconName = keyof typeof PATHS;

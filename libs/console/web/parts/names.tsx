@@ -19,6 +19,10 @@ const CHAINS: Readonly<Record<number, string>> = {
   11155111: 'Sepolia',
 };
 
+export function isKnownChain(chainId: number): boolean {
+  return chainId in CHAINS;
+}
+
 export function chainName(chainId: number): string {
   if (chainId === 0) return 'a chain that is not known any more';
   return CHAINS[chainId] ?? `chain ${chainId}`;
@@ -28,16 +32,30 @@ export function shortAddress(address: string): string {
   return `${address.slice(0, 6)}…${address.slice(-4)}`;
 }
 
+/** A text with the ends of each address in it. */
+export function withShortAddresses(text: string): string {
+  return text.replaceAll(/0x[0-9a-f]{40}/gi, shortAddress);
+}
+
+/** The characters of a name in the heading of its page. */
+export const HEADING_CHARACTERS = 120;
+
+/** Its ends: ids of what was made within a minute begin alike. */
+export function shortUuid(id: string): string {
+  return `${id.slice(0, 8)}…${id.slice(-4)}`;
+}
+
 /** Its name, or the ends of its address. */
 export function nameOf({ name, address }: Pick<CollectionName, 'name' | 'address'>): string {
   return name ?? shortAddress(address);
 }
 
-export function CollectionLabel({ collection }: { collection: CollectionName }) {
+/** `max`: of the characters of its name; a heading has room for more than a row. */
+export function CollectionLabel({ collection, max }: { collection: CollectionName; max?: number }) {
   return collection.name === null ? (
     <span class="mono">{shortAddress(collection.address)}</span>
   ) : (
-    <ForeignName text={collection.name} />
+    <ForeignName text={collection.name} {...(max !== undefined && { max })} />
   );
 }
 

@@ -6,8 +6,9 @@ import { TOKEN_SIGNS, type TokenState } from './verdict.js';
 
 type Details = RefreshDetails['refresh'];
 
-export function doneOf({ succeeded, failed, cancelled }: Pick<Refresh, 'succeeded' | 'failed' | 'cancelled'>): number {
-  return succeeded + failed + cancelled;
+/** Its tokens that are fetched, or never will be without somebody's help. One that was cancelled is neither. */
+export function doneOf({ succeeded, failed }: Pick<Refresh, 'succeeded' | 'failed'>): number {
+  return succeeded + failed;
 }
 
 /** Its tokens by state, in the order of the bar; their sum is the total at every moment. */

@@ -1,6 +1,7 @@
 import { Link } from 'wouter-preact';
 import type { RevealChanges, RevealDetails } from '../../src/wire/index.js';
 import { SLOW_MS, useRead } from '../data/queries.js';
+import { fieldWord } from '../text/changes.js';
 import { formatCount, plural } from '../text/numbers.js';
 import { shortId } from '../text/token-ids.js';
 import { ForeignName } from './foreign.js';
@@ -61,9 +62,9 @@ function ChangeCounts({ changes }: { changes: Changes }) {
       </dl>
       {fields.length > 0 && (
         <p class="diff">
-          {fields.map(({ field, tokens }) => (
-            <span key={field} class="chg">
-              {field.replaceAll('_', ' ')} of {plural(tokens, 'token')}
+          {[...countsOfWords(fields)].map(([word, tokens]) => (
+            <span key={word} class="chg">
+              {word} of {plural(tokens, 'token')}
             </span>
           ))}
         </p>
@@ -79,6 +80,16 @@ function ChangeCounts({ changes }: { changes: Changes }) {
       </p>
     </>
   );
+}
+
+/** Tokens by what people call the field that changes. */
+function countsOfWords(fields: Changes['fields']): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { field, tokens } of fields) {
+    const word = fieldWord(field);
+    counts.set(word, Math.max(tokens, counts.get(word) ?? 0));
+  }
+  return counts;
 }
 
 /** Of the filters of the collection. */

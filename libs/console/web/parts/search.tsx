@@ -9,6 +9,7 @@ import { useStore } from '../data/store.js';
 import { plural } from '../text/numbers.js';
 import { ForeignName } from './foreign.js';
 import { Icon, type IconName } from './icon.js';
+import { withShortAddresses } from './names.js';
 
 const ICONS: Record<Found['hits'][number]['kind'], IconName> = {
   refresh: 'list',
@@ -105,7 +106,7 @@ export function Search({ input }: { input: RefObject<HTMLInputElement> }) {
               >
                 <Icon name={ICONS[kind]} />
                 <span>
-                  <ForeignName text={label} />
+                  <ForeignName text={withShortAddresses(label)} />
                 </span>
                 <small>
                   <ForeignName text={detail} max={120} />

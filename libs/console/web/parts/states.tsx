@@ -3,10 +3,11 @@ import { useEffect, useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
 import type { Read } from '../data/queries.js';
 import { plural } from '../text/numbers.js';
+import { useTitle } from './head.js';
 import { Icon, type IconName } from './icon.js';
 
 /** Grey rows, but only if it takes a moment: what is there at once should not flicker. */
-export function Loading({ rows = 6 }: { rows?: number }) {
+export function Loading({ rows = 6, isPage = false }: { rows?: number; isPage?: boolean }) {
   const [isLate, setLate] = useState(false);
   useEffect(() => {
     const timer = setTimeout(() => setLate(true), 300);
@@ -14,6 +15,7 @@ export function Loading({ rows = 6 }: { rows?: number }) {
   }, []);
   return (
     <div class={isLate ? 'grey late' : 'grey'} role="status" aria-label="Loading">
+      {isPage && <h1 class="sr">Loading</h1>}
       {Array.from({ length: rows }, (_, index) => (
         <i key={index} />
       ))}
@@ -60,8 +62,11 @@ export function FilteredToNothing({
   );
 }
 
+const NOT_FOUND = [{ text: 'Not found' }];
+
 /** Not yours or not there: one page, the same words. */
 export function NotFound({ what = 'page' }: { what?: string }) {
+  useTitle('Not found', NOT_FOUND);
   return (
     <div class="card">
       <div class="state">
@@ -79,12 +84,14 @@ export function NotFound({ what = 'page' }: { what?: string }) {
   );
 }
 
-function Failed({ read }: { read: Read<unknown> }) {
+/** `isPage`: there is nothing else, so its sentence is the heading of the page. */
+function Failed({ read, isPage = false }: { read: Read<unknown>; isPage?: boolean }) {
   const { message, requestId, status } = read.error!;
+  const Heading = isPage ? 'h1' : 'h2';
   return (
     <div class="state" role="alert">
       <Icon name="warn" />
-      <h2>{message}</h2>
+      <Heading>{message}</Heading>
       {requestId && (
         <p class="small">
           Request <span class="mono">{requestId}</span>
@@ -98,18 +105,35 @@ function Failed({ read }: { read: Read<unknown> }) {
   );
 }
 
+function FailedPage({ read, what }: { read: Read<unknown>; what: string }) {
+  const name = `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
+  useTitle(name, [{ text: name }]);
+  return <Failed read={read} isPage />;
+}
+
 /** A part of a page, as soon as its data is there. What was loaded stays, whatever happens later. */
 export function Loaded<Body>({
   read,
   rows,
+  isPage = false,
+  isBare = false,
   children,
 }: {
   read: Read<Body>;
   rows?: number;
+  /** Nothing else is on the page. */
+  isPage?: boolean;
+  /** In no card: what is said meanwhile has one of its own. */
+  isBare?: boolean;
   children: (body: Body) => ComponentChildren;
 }) {
   if (read.data === undefined) {
-    return read.error ? <Failed read={read} /> : <Loading {...(rows !== undefined && { rows })} />;
+    const state = read.error ? (
+      <Failed read={read} isPage={isPage} />
+    ) : (
+      <Loading isPage={isPage} {...(rows !== undefined && { rows })} />
+    );
+    return isBare ? <div class="card">{state}</div> : state;
   }
   return <div class={read.isPlaceholderData ? 'fog' : undefined}>{children(read.data)}</div>;
 }
@@ -126,7 +150,7 @@ export function LoadedPage<Body>({
 }) {
   if (read.error?.status === 404 || read.error?.status === 400) return <NotFound what={what} />;
   if (read.data === undefined || read.isPlaceholderData) {
-    return <div class="card">{read.error ? <Failed read={read} /> : <Loading />}</div>;
+    return <div class="card">{read.error ? <FailedPage read={read} what={what} /> : <Loading isPage />}</div>;
   }
   return <>{children(read.data)}</>;
 }

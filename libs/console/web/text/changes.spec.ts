@@ -1,4 +1,13 @@
-import { changedTraits } from './changes.js';
+import { changedTraits, fieldWords } from './changes.js';
+
+it('a field is called as people call it, and one with two fields once', () => {
+  expect(fieldWords(['name', 'image_url', 'image_original', 'external_url', 'known_fields'])).toEqual([
+    'name',
+    'image',
+    'website',
+    'known fields',
+  ]);
+});
 
 it('a trait with another value is one change, an added or removed one stands alone', () => {
   expect(

@@ -2,9 +2,12 @@ import {
   formatAbout,
   formatAge,
   formatAgo,
+  formatAt,
+  formatClockOn,
   formatDay,
   formatOnDay,
   formatDuration,
+  formatTook,
   formatWhen,
   timeLeft,
   withLocalTimes,
@@ -23,6 +26,10 @@ it('a duration is exact to the second below an hour', () => {
     '2 h 10 min',
     '4 days',
   ]);
+});
+
+it('what took less than a second did not take none', () => {
+  expect([0, 0.9, 1, 61].map(formatTook)).toEqual(['< 1 s', '< 1 s', '1 s', '1 min 1 s']);
 });
 
 it('an estimate promises no more than it knows', () => {
@@ -46,6 +53,11 @@ it('a time has its day if it is not today', () => {
   expect(formatWhen(iso(2025, 2, 3, 9, 15), NOW)).toBe('3 Mar 2025');
   expect(formatDay(iso(2026, 10, 12, 9, 15), NOW)).toBe('12 Nov');
   expect(formatDay(iso(2026, 10, 20, 9, 15), NOW)).toBe('09:15 today');
+  expect(formatAt(iso(2026, 10, 20, 9, 15), NOW)).toBe('at 09:15');
+  expect(formatAt(iso(2026, 10, 12, 9, 15), NOW)).toBe('on 12 Nov at 09:15');
+  expect(formatAt(iso(2025, 2, 3, 9, 15), NOW)).toBe('on 3 Mar 2025 at 09:15');
+  expect(formatClockOn(iso(2026, 10, 20, 9, 15), NOW)).toBe('09:15:00');
+  expect(formatClockOn(iso(2025, 2, 3, 9, 15), NOW)).toBe('3 Mar 2025, 09:15:00');
   expect(formatOnDay(iso(2026, 10, 12, 9, 15), NOW)).toBe('on 12 Nov');
   expect(formatOnDay(iso(2026, 10, 20, 9, 15), NOW)).toBe('at 09:15 today');
 });
@@ -72,6 +84,7 @@ it('without a speed there is no time left, and a cooldown that is over counts no
 it('times in sentences are shown on the clock of the viewer', () => {
   const time = new Date(2026, 10, 20, 14, 6, 40);
 
-  expect(withLocalTimes(`Fetched after ${time.toISOString()}.`)).toBe('Fetched after 14:06:40.');
-  expect(withLocalTimes('No time here: 2026-11-20.')).toBe('No time here: 2026-11-20.');
+  expect(withLocalTimes(`Fetched after ${time.toISOString()}.`, NOW)).toBe('Fetched after 14:06:40.');
+  expect(withLocalTimes(`It begins at ${iso(2026, 10, 21, 9, 15)}.`, NOW)).toBe('It begins at 21 Nov, 09:15:00.');
+  expect(withLocalTimes('No time here: 2026-11-20.', NOW)).toBe('No time here: 2026-11-20.');
 });

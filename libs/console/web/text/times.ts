@@ -13,6 +13,11 @@ export function formatDuration(seconds: number): string {
   return plural(Math.floor(whole / DAY), 'day');
 }
 
+/** How long something took that has ended: what is shorter than a second did not take none. */
+export function formatTook(seconds: number): string {
+  return seconds < 1 ? '< 1 s' : formatDuration(seconds);
+}
+
 function joined(seconds: number, large: number, largeName: string, small: number, smallName: string): string {
   const rest = Math.floor((seconds % large) / small);
   const first = `${Math.floor(seconds / large)} ${largeName}`;
@@ -63,6 +68,17 @@ export function formatClock(time: string): string {
   return CLOCK.format(Date.parse(time));
 }
 
+/** "14:06:40" today, "12 Nov, 14:06:40" on other days. */
+export function formatClockOn(time: string, now: number): string {
+  const date = Date.parse(time);
+  return DATE.format(date) === DATE.format(now) ? formatClock(time) : `${dayOf(date, now)}, ${formatClock(time)}`;
+}
+
+/** "12 Nov" this year, and the year of others. */
+function dayOf(date: number, now: number): string {
+  return new Date(date).getFullYear() === new Date(now).getFullYear() ? DAY_OF_YEAR.format(date) : DATE.format(date);
+}
+
 /** "14:06". */
 export function formatMinute(time: string): string {
   return MINUTES.format(Date.parse(time));
@@ -82,7 +98,14 @@ export function formatWhen(time: string, now: number): string {
 export function formatDay(time: string, now: number): string {
   const date = Date.parse(time);
   if (DATE.format(date) === DATE.format(now)) return `${MINUTES.format(date)} today`;
-  return new Date(date).getFullYear() === new Date(now).getFullYear() ? DAY_OF_YEAR.format(date) : DATE.format(date);
+  return dayOf(date, now);
+}
+
+/** "at 14:02" today, "on 12 Nov at 14:02" on other days. */
+export function formatAt(time: string, now: number): string {
+  const date = Date.parse(time);
+  const at = `at ${MINUTES.format(date)}`;
+  return DATE.format(date) === DATE.format(now) ? at : `on ${dayOf(date, now)} ${at}`;
 }
 
 /** "at 14:02 today", "on 12 Nov". */
@@ -111,7 +134,7 @@ export function timeLeft({ pending, perSecond, cooldownUntil }: Pace, now: numbe
   return { cooldownSeconds, tokensSeconds };
 }
 
-/** Sentences of the service have times as machines write them: shown as the clock of the viewer. */
-export function withLocalTimes(sentence: string): string {
-  return sentence.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, formatClock);
+/** Sentences of the service have times as machines write them: shown as the clock of the viewer, with the day if it is another one. */
+export function withLocalTimes(sentence: string, now: number): string {
+  return sentence.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (time) => formatClockOn(time, now));
 }

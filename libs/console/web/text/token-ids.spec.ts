@@ -32,6 +32,7 @@ it('several runs are named, the longest first, and the rest is counted', () => {
   expect(describeRuns(runsOf([...ids(1, 10), ...ids(20, 25), ...ids(40, 43), '99']), 21)).toBe(
     'The longest three runs: 1 to 10, 20 to 25, 40 to 43.',
   );
+  expect(describeRuns(runsOf(ids(1, 40)), 4000)).toBe('The longest run: 1 to 40.');
   expect(describeRuns(runsOf(['1', '3', '5', '7']), 4000)).toBe('Among them 1, 3, 5, and 3,997 others.');
   expect(describeRuns([], 5)).toBe('');
 });

@@ -59,7 +59,7 @@ export function describeRuns(runs: readonly IdRun[], total: number): string {
   const known = Number(named.reduce((sum, run) => sum + size(run), 0n));
   const list = named.map(nameRun).join(', ');
   if (known >= total) return `Tokens ${list}.`;
-  if (covered > 1) return `The longest ${countWord(named.length)} runs: ${list}.`;
+  if (covered > 1) return `The longest ${named.length === 1 ? 'run' : `${countWord(named.length)} runs`}: ${list}.`;
   return `Among them ${list}, and ${plural(total - known, 'other')}.`;
 }
 

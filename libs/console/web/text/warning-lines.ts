@@ -25,12 +25,16 @@ const NESTED = 'properties';
 
 /** The lines of a document that a warning is about, from 1: those with a key of its field. None for a document of one line. */
 export function linesOfWarning(code: string, document: string): number[] {
-  const field = fieldOf(code);
-  const keys = Object.hasOwn(KEYS, field) ? KEYS[field] : undefined;
-  if (keys === undefined || !document.includes('\n')) return [];
+  const keys = keysOf(fieldOf(code));
+  if (keys.length === 0 || !document.includes('\n')) return [];
   const lines = topLevelKeys(document);
   const found = lines.filter(({ key }) => keys.includes(key));
   return (found.length > 0 ? found : lines.filter(({ key }) => key === NESTED)).map(({ line }) => line);
+}
+
+/** None for a name of another kind. */
+export function keysOf(field: string): readonly string[] {
+  return Object.hasOwn(KEYS, field) ? KEYS[field]! : [];
 }
 
 /** Of `relative_image` and `name_cut`, for example; those about one attribute are about the attributes. */
