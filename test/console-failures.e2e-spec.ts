@@ -152,6 +152,60 @@ describe('groups of failures', () => {
     expect(timeout!.trend.reduce((sum, tokens) => sum + tokens, 0)).toBe(timeout!.tokens);
     expect(Math.min(...timeout!.trend)).toBeGreaterThan(0);
   });
+
+  it('a partner’s window that begins among failures of one moment has no more of them than are counted', async () => {
+    const { project, refreshId } = await aProjectWithFailures();
+    await seedFailures(refreshId, 100_100);
+    await test.database.query(
+      `update nft_metadata.refresh_errors set created_at = now() - interval '2 minutes'
+       where token_id >= 1000000 + 90000`,
+    );
+    await test.database.query('analyze nft_metadata.refresh_errors');
+    const partner = await aPartner(project);
+
+    for (const visitor of [partner, operator]) {
+      const { isComplete, tokens, from, groups } = await visitor.read('failures?since=24h', failuresSchema);
+
+      expect({ isComplete, tokens }).toEqual({ isComplete: false, tokens: 100_000 });
+      expect(groups[0]).toMatchObject({ key: 'timeout', firstAt: from });
+    }
+  });
+
+  it('a window with failures of more refreshes than are looked at begins later, and says so', async () => {
+    const { refreshId } = await aProjectWithFailures();
+    await test.database.query(
+      `with added as (
+         insert into nft_metadata.refreshes
+           (id, project_id, collection_id, collection_address, source, total, failed, created_at, completed_at)
+         select gen_random_uuid(), project_id, collection_id, collection_address, source, 2, 2,
+           now() + n * interval '1 second', now() + n * interval '1 second'
+         from nft_metadata.refreshes cross join generate_series(1, 5100) as n where id = $1
+         returning id, completed_at
+       )
+       insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
+       select id, token, 'https://api.example', 'unable_to_retrieve_metadata', (array['timeout', 'tls'])[token], completed_at
+       from added cross join generate_series(1, 2) as token`,
+      [refreshId],
+    );
+    await test.database.advance(5200);
+    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_errors');
+
+    const ofAll = await operator.read('failures?since=24h', failuresSchema);
+    const ofReason = await operator.read('failures?since=24h&reason=tls', failuresSchema);
+
+    // The last refresh that is left out tells where the window begins.
+    expect(ofAll).toMatchObject({ isComplete: false, tokens: 2 * 5001 });
+    expect(keysOf(ofAll)).toEqual([
+      ['timeout', 5001],
+      ['tls', 5001],
+    ]);
+    expect(ofReason).toMatchObject({ isComplete: false, from: ofAll.from, tokens: 5001 });
+    for (const { trend, firstAt } of [...ofAll.groups, ...ofReason.groups]) {
+      expect(firstAt).toBe(ofAll.from);
+      expect(trend.reduce((sum, tokens) => sum + tokens, 0)).toBe(5001);
+      expect(Math.min(...trend)).toBeGreaterThan(300);
+    }
+  });
 });
 
 describe('failed tokens', () => {

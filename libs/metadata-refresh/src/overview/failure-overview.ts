@@ -122,35 +122,25 @@ export class FailureOverview {
       (_, index) => sql`coalesce(sum(tokens) filter (where part = ${sql.lit(index + 1)}), 0)::int`,
     );
     const { rows } = await sql<FailureGroups>`
-      with ${failures}, cut as materialized (
-        select
-          (select min(created_at) from recent having count(*) >= ${MAX_FAILURES}) as by_failures,
-          (
-            select max(created_at) as last_at from recent
-            group by refresh_id
-            order by last_at desc
-            offset ${MAX_REFRESHES} limit 1
-          ) as by_refreshes
+      with ${failures}, first_span as materialized (
+        ${spanFrom(sql`greatest((select created_at from cut), ${since(filter)})`)}
+      ), counted as materialized (
+        ${cellsIn(sql`first_span`)}
+      ), later as materialized (
+        select max(last_at) as from_at from counted
+        group by refresh_id
+        order by from_at desc
+        offset ${MAX_REFRESHES} limit 1
       ), span as materialized (
-        select from_at, is_complete,
-          array(
-            select from_at + (now() - from_at) * (part::float8 / ${PARTS}) from generate_series(0, ${PARTS - 1}) as part
-          ) as parts
-        from (
-          select greatest(by_failures, by_refreshes, ${since(filter)}) as from_at,
-            by_failures is null and by_refreshes is null and read.is_complete as is_complete
-          from cut cross join read
-        ) as known
+        ${spanFrom(sql`greatest((select from_at from later), (select from_at from first_span))`)}
       ), cell as materialized (
-        select refresh_id, reason, error_code, part, count(*)::int as tokens, min(created_at) as first_at,
-          max(created_at) as last_at
-        from (
-          select recent.*, width_bucket(created_at, span.parts) as part
-          from recent cross join span
-          where created_at >= span.from_at
-        ) as placed
+        select * from (
+          select * from counted where not exists (select from later)
+          union all
+          -- Counted again in a shorter window: the first one has failures of too many refreshes.
+          select * from (${cellsIn(sql`span`)}) as recounted where exists (select from later)
+        ) as known
         where ${matches(sql`reason`, filter.reason)}
-        group by refresh_id, reason, error_code, part
       ), failed as materialized (
         select cell.*, refresh.project_id, refresh.collection_id, refresh.collection_address, refresh.host
         from (select distinct refresh_id from cell) as known
@@ -195,7 +185,8 @@ export class FailureOverview {
         where index <= ${MAX_TARGETS}
         group by key
       )
-      select ${timestamp('span.from_at')} as "from", span.is_complete as "isComplete",
+      select ${timestamp('span.from_at')} as "from",
+        read.is_complete and not exists (select from cut) and not exists (select from later) as "isComplete",
         coalesce((select sum(tokens)::int from failed), 0) as tokens,
         coalesce(
           (
@@ -212,7 +203,7 @@ export class FailureOverview {
           ),
           '[]'
         ) as groups
-      from span`.execute(readingFrom(this.em).getKysely());
+      from span cross join read`.execute(readingFrom(this.em).getKysely());
     return rows[0]!;
   }
 
@@ -264,10 +255,37 @@ function isAfter(after: PagePosition | undefined): RawBuilder<unknown> {
   return after ? sql`(error.created_at, error.id) < (${after.createdAt}::timestamptz, ${after.id}::bigint)` : sql`true`;
 }
 
-/** The CTEs `recent`, the newest failures of all refreshes, and `read`, whether these are all. */
+/** A window that begins at `fromAt`, and where its parts begin. */
+function spanFrom(fromAt: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    select from_at, array(
+      select from_at + (now() - from_at) * (part::float8 / ${PARTS}) from generate_series(0, ${PARTS - 1}) as part
+    ) as parts
+    from (select ${fromAt} as from_at) as known`;
+}
+
+/** How many tokens of each refresh failed for each reason in each part of a window. */
+function cellsIn(span: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    select refresh_id, reason, error_code, width_bucket(created_at, (select parts from ${span})) as part,
+      count(*)::int as tokens, min(created_at) as first_at, max(created_at) as last_at
+    from recent
+    where created_at >= (select from_at from ${span})
+    group by refresh_id, reason, error_code, part`;
+}
+
+/**
+ * The CTEs `recent`, the newest failures of all refreshes, `cut`, the last of these if there may be more, and `read`, whether there are
+ * no others. `cut` is read first, from the index alone: so the failures need not be kept to be counted by their time.
+ */
 function newestFailures(filter: FailureFilter): RawBuilder<unknown> {
   return sql`
-    recent as materialized (
+    cut as materialized (
+      select created_at from nft_metadata.refresh_errors
+      where created_at > ${since(filter)}
+      order by created_at desc, id desc
+      offset ${MAX_FAILURES - 1} limit 1
+    ), recent as not materialized (
       select refresh_id, reason, error_code, created_at from nft_metadata.refresh_errors
       where created_at > ${since(filter)}
       order by created_at desc, id desc
@@ -277,18 +295,23 @@ function newestFailures(filter: FailureFilter): RawBuilder<unknown> {
 
 /** The same of the newest refreshes in the scope. */
 function failuresOfRefreshes(scope: ReadScope, filter: FailureFilter): RawBuilder<unknown> {
+  const ofRefresh = (columns: RawBuilder<unknown>, condition: RawBuilder<unknown>) => sql`
+    select ${columns} from nft_metadata.refresh_errors
+    where refresh_id = with_failures.id and created_at > ${since(filter)} and ${condition}
+    order by created_at desc, id desc
+    limit ${MAX_FAILURES}`;
+  const notBeforeCut = sql`
+    (created_at, id) >= (coalesce((select created_at from cut), '-infinity'), coalesce((select id from cut), 0))`;
   return sql`
-    ${refreshesWithFailures(scope, filter)}, recent as materialized (
-      select error.*
-      from with_failures
-      cross join lateral (
-        select refresh_id, reason, error_code, created_at from nft_metadata.refresh_errors
-        where refresh_id = with_failures.id and created_at > ${since(filter)}
-        order by created_at desc, id desc
-        limit ${MAX_FAILURES}
-      ) as error
-      order by error.created_at desc
-      limit ${MAX_FAILURES}
+    ${refreshesWithFailures(scope, filter)}, cut as materialized (
+      select error.* from with_failures
+      cross join lateral (${ofRefresh(sql`created_at, id`, sql`true`)}) as error
+      where (select sum(failed) from with_failures) >= ${MAX_FAILURES}
+      order by error.created_at desc, error.id desc
+      offset ${MAX_FAILURES - 1} limit 1
+    ), recent as not materialized (
+      select error.* from with_failures
+      cross join lateral (${ofRefresh(sql`refresh_id, reason, error_code, created_at`, notBeforeCut)}) as error
     ), read as (
       select count(*) < ${MAX_REFRESHES} or coalesce(min(created_at) < ${since(filter)}, true) as is_complete from newest
     )`;
@@ -318,7 +341,7 @@ export function refreshesWithFailures(
   return sql`
     newest as materialized (select ${columns} from ${newestOf(REFRESH_TRIGGERS, conditions, MAX_REFRESHES)}),
     with_failures as materialized (
-      select id, created_at, ${HOST} as host from (
+      select id, failed, created_at, ${HOST} as host from (
         select *, sum(failed) over (order by created_at desc, id desc) - failed as failed_before
         from (
           select * from newest
