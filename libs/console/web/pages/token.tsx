@@ -433,6 +433,7 @@ function DocumentTab({ token, path }: { token: Details; path: string }) {
       </section>
     );
   }
+  const located = warnings.map((warning) => ({ ...warning, lines: linesOfWarning(warning.code, document) }));
   const isCut = documentBytes !== null && new TextEncoder().encode(document).length < documentBytes;
   return (
     <div class="cols">
@@ -453,17 +454,17 @@ function DocumentTab({ token, path }: { token: Details; path: string }) {
             </a>
           </span>
         </header>
-        <Lines text={document} marked={warnings.flatMap(({ code }) => linesOfWarning(code, document))} />
+        <Lines text={document} marked={located.flatMap(({ lines }) => lines)} />
       </section>
       <aside class="stack" aria-label="What we made of it">
         {warnings.length > 0 && (
           <section class="card pad" aria-labelledby="warnings">
             <h2 id="warnings">{plural(warnings.length, 'warning')}</h2>
             <ul class="plain">
-              {warnings.map(({ code, message }) => (
+              {located.map(({ code, message, lines }) => (
                 <li key={code}>
                   <span class="code">{code}</span> {message}
-                  {linesOfWarning(code, document).map((line) => (
+                  {lines.map((line) => (
                     <LineButton key={line} line={line} />
                   ))}
                 </li>
