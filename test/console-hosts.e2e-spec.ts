@@ -304,7 +304,7 @@ it('a partner is led to its newest refresh, and sees its limits and keys', async
   });
   expect(await partner.read('limits', limitsSchema)).toMatchObject({
     limits: { requestsPerSecond: 1000, tokensPerHour: 10 },
-    hour: { limit: 10, used: 2, remaining: 8 },
+    quota: { limit: 10, used: 2, remaining: 8 },
     apiKeys: [{ prefix: project.apiKey.split('_')[1], revokedAt: null }],
   });
   await operator.get('limits').expect(404);

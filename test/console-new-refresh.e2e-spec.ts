@@ -71,7 +71,7 @@ it('a partner sees what a selection would take, and its refresh has as many toke
 
   for (const [wanted, tokens] of selections) {
     const expected = await estimate(partner, project, wanted);
-    expect(expected).toMatchObject({ tokens, exceeds: null, hour: { limit: 30 } });
+    expect(expected).toMatchObject({ tokens, exceeds: null, quota: { limit: 30 } });
     expect(expected.expectedSeconds).toBeGreaterThan(0);
   }
   expect(await remainingTokens(test, project)).toBe(before);
@@ -108,7 +108,7 @@ it('an operator’s selection has the trigger `console` and counts towards no li
   const project = await aFetchedProject();
   const before = await remainingTokens(test, project);
 
-  expect(await estimate(operator, project, { all: true })).toMatchObject({ tokens: 10, hour: null, exceeds: null });
+  expect(await estimate(operator, project, { all: true })).toMatchObject({ tokens: 10, quota: null, exceeds: null });
   const refresh = await request(operator, project, { all: true });
 
   expect(refresh).toMatchObject({ trigger: 'console', total: 10 });

@@ -43,7 +43,7 @@ it('a project shows its quota, limits, keys, collections and newest refreshes, t
       id: project.id,
       name: 'Studio',
       ownerAddress: project.wallet.address.toLowerCase(),
-      hour: { limit: 10, used: 3, remaining: 7 },
+      quota: { limit: 10, used: 3, remaining: 7 },
       keys: 2,
       collections: 2,
       limits: {
@@ -72,7 +72,7 @@ it('a project shows its quota, limits, keys, collections and newest refreshes, t
       prefixOf(project),
       true,
     ]);
-    expect(rows).toMatchObject([{ id: project.id, hour: { used: 3 }, keys: 2, collections: 2 }]);
+    expect(rows).toMatchObject([{ id: project.id, quota: { used: 3 }, keys: 2, collections: 2 }]);
   }
 });
 

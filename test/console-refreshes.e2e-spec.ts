@@ -102,7 +102,7 @@ describe('a refresh', () => {
       trigger: 'api',
       host: null,
       maxAttempts: 3,
-      hour: { limit: 30_000, used: 12, remaining: 29_988 },
+      quota: { limit: 30_000, used: 12, remaining: 29_988 },
       actions: { retry: 7, cancel: false, pause: false, resume: false },
     });
     expect(ofOperator.story.map(({ kind }) => kind)).toEqual(['completed', 'first_failure', 'accepted']);
@@ -401,7 +401,7 @@ describe('actions', () => {
     expect(await readDetails(partner, made.refreshId)).toMatchObject({
       retryOf: refreshId,
       trigger: 'retry',
-      hour: { used: 17 },
+      quota: { used: 17 },
     });
   });
 

@@ -51,7 +51,7 @@ it('a validation tells a partner what a refresh would do with each token, counts
     verdicts: { updated: 1, unchanged: 1, superseded: 0, held: 1, failed: 2, not_tried: 0, not_finished: 0 },
     warnings: [{ code: 'relative_image', tokens: 1 }],
     cooldown: null,
-    hour: { limit: 10, used: 7, remaining: 3 },
+    quota: { limit: 10, used: 7, remaining: 3 },
   });
   expect(validation.tokens).toMatchObject([
     {
@@ -92,7 +92,7 @@ it('a validation by an operator counts towards nothing, and its tokens can be re
 
   expect(expectShape(validationSchema, await validate(operator, project, ['1', '2']))).toMatchObject({
     verdicts: { updated: 2 },
-    hour: null,
+    quota: null,
   });
   const { refreshId } = expectShape(
     newRefreshSchema,
@@ -125,7 +125,7 @@ it('a partner validates and refreshes collections of its own project only, and s
 
   const refreshed = await partner.post(`collections/${project.collectionId}/refresh`, { tokenIds: ['1'] });
   expectShape(newRefreshSchema, refreshed);
-  expect((await partner.read('limits', limitsSchema)).hour).toMatchObject({ used: 1 });
+  expect((await partner.read('limits', limitsSchema)).quota).toMatchObject({ used: 1 });
 });
 
 it('an address on two chains is validated and refreshed on the chain of the chosen collection', async () => {

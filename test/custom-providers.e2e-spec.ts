@@ -16,6 +16,7 @@ import {
   type StoredToken,
   type TokenQuery,
   type TokenRecord,
+  type TokenReference,
   type TraitSummary,
   type WriteResult,
 } from '@app/token-store';
@@ -65,8 +66,9 @@ class Shelf extends TokenStore {
   override async findToken(): Promise<TokenRecord | null> {
     return null;
   }
-  override async findTokens(): Promise<TokenRecord[]> {
-    return [];
+  override async findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]> {
+    const known = references.filter(({ tokenId }) => this.records.has(tokenId));
+    return known.map(({ tokenId }) => ({ tokenId, name: this.records.get(tokenId)!.name }) as TokenRecord);
   }
   override async listTokens({ limit = 100, after = '-1' }: TokenQuery): Promise<TokenRecord[]> {
     const ids = [...this.records.keys()].map(Number).filter((id) => id > Number(after));
@@ -174,6 +176,19 @@ it('tokens of a TokenStore that has only listTokens are paged by id', async () =
   await expect(store.pageTokens({ collectionId, orderBy: 'name' })).rejects.toThrow(
     'This TokenStore lists tokens by token_id, ascending, and not by name:asc.',
   );
+});
+
+it('what tokens of a TokenStore are called is read from their records, if it has no better way', async () => {
+  const { id } = await aCollection();
+  const store = app.get<Shelf>(TokenStore);
+  store.records.set('8', { fetchSeq: 1n, name: 'Eight', failure: null });
+
+  const names = await store.findNames(id, ['7', '8', '99']);
+
+  expect(names).toEqual([
+    { tokenId: '7', name: null },
+    { tokenId: '8', name: 'Eight' },
+  ]);
 });
 
 it('a selection from a TokenStore that has only listTokens is accepted page by page, in full chunks, and refreshed', async () => {

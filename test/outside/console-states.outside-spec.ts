@@ -344,9 +344,11 @@ it('with reduced motion nothing moves while a page loads or a refresh runs [K46]
 
 const ROOT_SIZE = `getComputedStyle(document.documentElement).fontSize`;
 
-/** Parts that are wider than what is seen of them, unless they say so with an ellipsis. */
+/** Parts that are wider than what is seen of them, unless they say so with an ellipsis, and buttons that begin outside of their card. */
 const CUT_OFF = `[...document.querySelectorAll('main *')].filter((element) => {
   const { overflowX, textOverflow } = getComputedStyle(element);
+  const card = element.matches('.btn') ? element.closest('.card') : null;
+  if (card && element.getBoundingClientRect().left < card.getBoundingClientRect().left) return true;
   const isCut = ['hidden', 'clip'].includes(overflowX) && textOverflow !== 'ellipsis' && element.scrollWidth > element.clientWidth + 1;
   return isCut && element.clientWidth > 1;
 }).map((element) => element.outerHTML.slice(0, 100))`;

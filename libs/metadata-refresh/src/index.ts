@@ -161,8 +161,8 @@ export { ServiceProblems } from './overview/service-problems.js';
 export type { QueueProblems } from './overview/service-problems.js';
 export { RefreshPages } from './overview/refresh-pages.js';
 export type {
+  DetailedRefresh,
   FailureExample,
-  PendingTokens,
   ReasonTokens,
   RefreshPage,
   RefreshPageQuery,

@@ -47,7 +47,7 @@ export type {
 export { StagingStore } from './staging/staging-store.js';
 export type { FindingExample, StagedChanges, StagedFinding } from './staging/staged-preview.js';
 export type { RevealedVersion, StagedDocument, StagedPageQuery, StagedReveal } from './staging/staging-store.js';
-export type { HoldEnd, MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
+export type { HoldEnd, MetadataStatus, TokenName, TokenRecord, TokenReference } from './token-record.js';
 export type {
   Attribute,
   FailureWrite,

@@ -59,3 +59,6 @@ export interface TokenRecord {
   /** Until when no refresh changes the record; null or absent: it is not held. */
   heldUntil?: HoldEnd | null;
 }
+
+/** What a token is called, and which content it has. */
+export type TokenName = Pick<TokenRecord, 'tokenId' | 'name' | 'contentHash'>;

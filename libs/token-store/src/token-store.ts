@@ -5,7 +5,7 @@ import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 import type { TokenFilters } from './search/trait-filter.js';
 import { tokenOrder, type TokenOrder } from './token-order.js';
-import type { TokenRecord, TokenReference } from './token-record.js';
+import type { TokenName, TokenRecord, TokenReference } from './token-record.js';
 import {
   isEverything,
   rangesAfter,
@@ -209,6 +209,14 @@ export abstract class TokenStore {
 
   /** Records of many tokens in one statement, in no particular order; unknown ones are left out. With `em`, inside the caller's transaction. */
   abstract findTokens(references: readonly TokenReference[], em?: EntityManager): Promise<TokenRecord[]>;
+
+  /**
+   * What these tokens are called, in no particular order; unknown ones are left out. This default implementation reads whole records:
+   * override it when your store can read the names alone.
+   */
+  async findNames(collectionId: string, tokenIds: readonly string[]): Promise<TokenName[]> {
+    return this.findTokens(tokenIds.map((tokenId) => ({ collectionId, tokenId })));
+  }
 
   /**
    * Tokens of a collection in numeric order of their ids; fewer than `limit` are the last ones. The work is not bounded:

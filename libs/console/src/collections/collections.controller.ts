@@ -60,7 +60,7 @@ export class CollectionsController {
       tokens,
       expectedSeconds,
       exceeds,
-      hour: quota && toQuota(quota),
+      quota: quota && toQuota(quota),
     } satisfies Estimate);
   }
 

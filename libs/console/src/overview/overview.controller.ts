@@ -75,7 +75,7 @@ export class OverviewController {
           tokensPerSelection,
           tokensPerHour: tokensPerHour.limit,
         },
-        hour: toQuota(tokensPerHour),
+        quota: toQuota(tokensPerHour),
         apiKeys: keys.map(toApiKey),
       };
     });

@@ -141,8 +141,8 @@ export class ProjectViews {
   }
 }
 
-function toUse({ quota, lastRefreshAt }: ProjectUse): Pick<ProjectList['rows'][number], 'hour' | 'lastRefreshAt'> {
-  return { hour: toQuota(quota), lastRefreshAt };
+function toUse({ quota, lastRefreshAt }: ProjectUse): Pick<ProjectList['rows'][number], 'quota' | 'lastRefreshAt'> {
+  return { quota: toQuota(quota), lastRefreshAt };
 }
 
 /** Without anything secret: the key itself is not stored. */

@@ -4,7 +4,7 @@ import {
   RefreshPages,
   RefreshTokensReader,
   TokenResponses,
-  type ProjectRefreshDetails,
+  type ProjectRefresh,
   type RefreshTokenPage,
   type RefreshTokenQuery,
   type RefreshTrigger,
@@ -74,13 +74,13 @@ export class RefreshViews {
 
   details(person: Person, refreshId: string): Promise<RefreshDetails> {
     return this.reads.run(async (now) => {
-      const refresh = await this.get(person, refreshId);
+      const refresh = await this.pages.findDetails(scopeOf(person), refreshId);
+      if (!refresh) throw notFound();
       const { projectId } = refresh;
       const project = person.kind === 'partner' ? person.project : await this.projects.findById(projectId);
       const limits = await this.refreshes.readLimits(
         asRefreshingProject(project ?? { id: projectId, name: '', ownerAddress: '' }),
       );
-      const pending = await this.pages.findPending(refreshId);
       return {
         now: now.toISOString(),
         refresh: toRefreshDetails(refresh, {
@@ -88,12 +88,10 @@ export class RefreshViews {
             projectOf: (id) => (person.kind === 'partner' ? null : { id, name: project?.name ?? id }),
             collectionOf: await this.names.ofCollections([refresh.collectionId]),
           },
-          pending,
-          firstFailure: refresh.failed > 0 ? await this.pages.findFirstFailure(refreshId) : null,
           cooldownSince: refresh.cooldown && (await this.hosts.cooldownSince(refresh.cooldown.host)),
           quota: limits.tokensPerHour,
           maxAttempts: this.pages.maxAttempts,
-          host: pending.host === null ? null : await this.hosts.summary(pending.host),
+          host: refresh.host === null ? null : await this.hosts.summary(refresh.host),
           mayAct: person.mayAct,
         }),
       };
@@ -155,7 +153,7 @@ export class RefreshViews {
   }
 
   /** Throws Refused for one that is not in the scope of the person. */
-  async get(person: Person, refreshId: string): Promise<ProjectRefreshDetails> {
+  async get(person: Person, refreshId: string): Promise<ProjectRefresh> {
     const refresh = await this.pages.find(scopeOf(person), refreshId);
     if (!refresh) throw notFound();
     return refresh;
@@ -172,7 +170,7 @@ export class RefreshViews {
   }
 
   /** What became of the tokens of these responses. */
-  private async inOrderOf(responses: readonly TokenResponse[], refresh: ProjectRefreshDetails) {
+  private async inOrderOf(responses: readonly TokenResponse[], refresh: ProjectRefresh) {
     const found = await this.tokensReader.pick(
       refresh,
       responses.map(({ tokenId }) => tokenId),
@@ -183,19 +181,17 @@ export class RefreshViews {
 
   /** `known`: their last responses, if they have been read. */
   private async show(
-    refresh: ProjectRefreshDetails,
+    refresh: ProjectRefresh,
     rows: Awaited<ReturnType<RefreshTokensReader['pick']>>,
     known?: readonly TokenResponse[],
   ) {
     const ids = rows.map(({ tokenId }) => tokenId);
-    const records = await this.tokens.findTokens(
-      ids.map((tokenId) => ({ collectionId: refresh.collectionId, tokenId })),
-    );
+    const names = await this.tokens.findNames(refresh.collectionId, ids);
     const responses = known ?? (await this.responses.find(refresh, ids));
-    const recordOf = new Map(records.map((record) => [record.tokenId, record]));
+    const nameOf = new Map(names.map((name) => [name.tokenId, name]));
     const responseOf = new Map(responses.map((response) => [response.tokenId, response]));
     return rows.map((token) =>
-      toRefreshToken(token, { record: recordOf.get(token.tokenId), response: responseOf.get(token.tokenId) }),
+      toRefreshToken(token, { name: nameOf.get(token.tokenId), response: responseOf.get(token.tokenId) }),
     );
   }
 

@@ -6,7 +6,7 @@ import {
   REFRESH_TRIGGERS,
   Refreshes,
   toCsv,
-  type ProjectRefreshDetails,
+  type ProjectRefresh,
   type RefreshingProject,
 } from '@app/metadata-refresh';
 import { ProjectDirectory } from '@app/project-auth';
@@ -206,7 +206,7 @@ export class RefreshesController {
     person: Person,
     action: string,
     refreshId: string,
-    work: (refresh: ProjectRefreshDetails, project: RefreshingProject) => Promise<Result>,
+    work: (refresh: ProjectRefresh, project: RefreshingProject) => Promise<Result>,
   ): Promise<Result> {
     const wanted: WantedAction = { person, action, target: refreshId };
     return this.actions.run(wanted, async () => {

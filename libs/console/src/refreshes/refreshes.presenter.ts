@@ -1,14 +1,13 @@
 import type {
-  PendingTokens,
+  DetailedRefresh,
   ProjectRefresh,
-  ProjectRefreshDetails,
   QuotaState,
   ReasonTokens,
   RefreshToken as TokenOfRefresh,
   TokenResponse,
 } from '@app/metadata-refresh';
 import { adviceOfState } from '@app/metadata-refresh';
-import { toChangeObject, type TokenRecord } from '@app/token-store';
+import { toChangeObject, type TokenName } from '@app/token-store';
 import type { z } from 'zod';
 import { adviceOn } from '../advice.js';
 import type { Refresh, RefreshDetails, RefreshReasons } from '../wire/refresh.schema.js';
@@ -56,8 +55,6 @@ function stateOf({ status, notBefore, begunAt, pausedAt, cancelledAt }: ProjectR
 /** What the page of a refresh needs beside the refresh. */
 export interface RefreshFacts {
   names: RefreshNames;
-  pending: PendingTokens;
-  firstFailure: { tokenId: string; reason: string; at: string } | null;
   /** When its host has asked for the cooldown that it has now. */
   cooldownSince: string | null;
   quota: QuotaState;
@@ -67,19 +64,19 @@ export interface RefreshFacts {
 }
 
 export function toRefreshDetails(
-  refresh: ProjectRefreshDetails,
-  { names, pending, firstFailure, cooldownSince, quota, maxAttempts, host, mayAct }: RefreshFacts,
+  refresh: DetailedRefresh,
+  { names, cooldownSince, quota, maxAttempts, host, mayAct }: RefreshFacts,
 ): RefreshDetails['refresh'] {
   const isPending = refresh.status !== 'completed' && refresh.cancelledAt === null;
   return {
     ...toRefresh(refresh, names),
-    tryingAgain: Math.min(pending.tryingAgain, refresh.pending),
+    tryingAgain: Math.min(refresh.tryingAgain, refresh.pending),
     maxAttempts,
     speed: refresh.speed,
     waits: adviceOfState(refresh),
     host,
-    hour: toQuota(quota),
-    story: toStory(refresh, { firstFailure, cooldownSince }),
+    quota: toQuota(quota),
+    story: toStory(refresh, cooldownSince),
     actions: {
       retry: mayAct && refresh.failed > 0 ? refresh.failed : null,
       cancel: mayAct && isPending,
@@ -97,10 +94,8 @@ export function toQuota({ limit, remaining, resetsAt }: QuotaState): z.output<ty
 type Story = RefreshDetails['refresh']['story'];
 
 /** Newest first. */
-function toStory(
-  refresh: ProjectRefreshDetails,
-  { firstFailure, cooldownSince }: Pick<RefreshFacts, 'firstFailure' | 'cooldownSince'>,
-): Story {
+function toStory(refresh: DetailedRefresh, cooldownSince: string | null): Story {
+  const { firstFailure } = refresh;
   const entry = (kind: Story[number]['kind'], at: string | null, more: Partial<Story[number]> = {}): Story =>
     at === null ? [] : [{ at, kind, reason: null, tokenId: null, until: null, ...more }];
   return [
@@ -129,16 +124,16 @@ export function toReason({
 
 /** What is known of a token beside what became of it in the refresh. */
 export interface TokenFacts {
-  record: TokenRecord | undefined;
+  name: TokenName | undefined;
   response: TokenResponse | undefined;
 }
 
-export function toRefreshToken(token: TokenOfRefresh, { record, response }: TokenFacts): RefreshToken {
+export function toRefreshToken(token: TokenOfRefresh, { name, response }: TokenFacts): RefreshToken {
   const { errorCode, reason } = token;
   return {
     tokenId: token.tokenId,
-    name: record?.name ?? null,
-    contentHash: record?.contentHash ?? null,
+    name: name?.name ?? null,
+    contentHash: name?.contentHash ?? null,
     verdict: token.verdict,
     attempts: token.attempts,
     finishedAt: token.finishedAt,

@@ -22,7 +22,7 @@ export function toValidation(validation: ValidatedTokens, { now, collection, quo
     warnings: countWarnings(tokens),
     cooldown,
     tokens: tokens.map(toValidatedToken),
-    hour: quota && toQuota(quota),
+    quota: quota && toQuota(quota),
   };
 }
 

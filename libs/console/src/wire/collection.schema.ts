@@ -50,7 +50,7 @@ export const estimateSchema = timedSchema.extend({
   /** From its beginning to its end, after all tokens that wait for the same host. null: nothing is known of the host's speed. */
   expectedSeconds: countSchema.nullable(),
   /** Operators: null, because nothing would be charged. */
-  hour: quotaSchema.nullable(),
+  quota: quotaSchema.nullable(),
   /** The limit that would refuse it now. */
   exceeds: z.enum(['tokensPerRequest', 'tokensPerSelection', 'tokensPerHour']).nullable(),
 });

@@ -14,7 +14,7 @@ const projectFields = {
   name: z.string(),
   ownerAddress: z.string(),
   createdAt: timeSchema,
-  hour: quotaSchema,
+  quota: quotaSchema,
   keys: countSchema,
   collections: countSchema,
   lastRefreshAt: timeSchema.nullable(),
@@ -79,7 +79,7 @@ export type ProjectLimits = z.output<typeof projectLimitsSchema>;
 /** `GET limits`: of a partner's own project. */
 export const limitsSchema = timedSchema.extend({
   limits: effectiveLimitsSchema,
-  hour: quotaSchema,
+  quota: quotaSchema,
   apiKeys: z.array(apiKeySchema),
 });
 export type Limits = z.output<typeof limitsSchema>;

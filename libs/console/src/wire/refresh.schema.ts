@@ -121,7 +121,7 @@ export const refreshDetailsSchema = timedSchema.extend({
     /** null: all its chunks are gone, and nothing waits for a host. */
     host: refreshHostSchema.nullable(),
     /** The quota of its project. */
-    hour: quotaSchema,
+    quota: quotaSchema,
     story: storySchema,
     /** What the person may do now. `retry`: how many tokens it would have; null: none failed. */
     actions: z.object({

@@ -85,6 +85,6 @@ export const validationSchema = timedSchema.extend({
     }),
   ),
   /** Operators: null, because nothing was charged. */
-  hour: quotaSchema.nullable(),
+  quota: quotaSchema.nullable(),
 });
 export type Validation = z.output<typeof validationSchema>;

@@ -2,7 +2,7 @@ import type { Limits } from '../../src/wire/index.js';
 import { LIST_MS, useRead } from '../data/queries.js';
 import { ApiKeysCard } from '../parts/api-keys.js';
 import { Head } from '../parts/head.js';
-import { HourCard } from '../parts/hour.js';
+import { QuotaCard } from '../parts/quota.js';
 import { Loaded } from '../parts/states.js';
 import { LIMIT_LABELS, LIMIT_NAMES } from '../text/limits.js';
 import { formatCount } from '../text/numbers.js';
@@ -16,7 +16,7 @@ export function LimitsPage() {
         <p class="lede">What your project may request, and which keys it has. The marketplace sets the limits.</p>
       </Head>
       <Loaded read={read} isBare>
-        {({ limits, hour, apiKeys }) => (
+        {({ limits, quota, apiKeys }) => (
           <div class="stack">
             <section class="card" aria-label="Limits">
               <dl class="kpis">
@@ -28,9 +28,9 @@ export function LimitsPage() {
                 ))}
               </dl>
             </section>
-            <HourCard hour={hour} title="Your quota">
-              {hour.remaining === 0 && ' Requests for more are refused until it is full again.'}
-            </HourCard>
+            <QuotaCard quota={quota} title="Your quota">
+              {quota.remaining === 0 && ' Requests for more are refused until it is full again.'}
+            </QuotaCard>
             <ApiKeysCard keys={apiKeys} />
           </div>
         )}

@@ -240,7 +240,7 @@ function EstimateCard({
 }) {
   const [, navigate] = useLocation();
   const { isBusy, run } = useAction();
-  const { tokens, hour, exceeds } = estimate;
+  const { tokens, quota, exceeds } = estimate;
   const request = () =>
     void run(async () => {
       const { refreshId } = await send<NewRefresh>('POST', `collections/${collectionId}/refresh`, wanted);
@@ -252,9 +252,9 @@ function EstimateCard({
       <h2 id="estimate">{sentenceOf(estimate)}</h2>
       {tokens > 0 && (
         <p class="muted">
-          {hour === null
+          {quota === null
             ? isOperator && 'Refreshes of operators count towards no limit.'
-            : `They count towards your quota, of which ${formatCount(hour.remaining)} of ${formatCount(hour.limit)} tokens are left.`}
+            : `They count towards your quota, of which ${formatCount(quota.remaining)} of ${formatCount(quota.limit)} tokens are left.`}
         </p>
       )}
       {exceeds && <p class="problem">{EXCEEDED[exceeds]}</p>}

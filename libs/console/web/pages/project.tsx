@@ -8,7 +8,7 @@ import { Ask } from '../parts/dialog.js';
 import { Copy, Foreign, ForeignName } from '../parts/foreign.js';
 import { Glyph } from '../parts/glyph.js';
 import { Fact, Head } from '../parts/head.js';
-import { HourCard } from '../parts/hour.js';
+import { QuotaCard } from '../parts/quota.js';
 import { Icon } from '../parts/icon.js';
 import { chainName, CollectionLabel, HEADING_CHARACTERS, shortAddress, shortUuid } from '../parts/names.js';
 import { LoadedPage } from '../parts/states.js';
@@ -64,7 +64,7 @@ export function ProjectPage({ id }: { id: string }) {
               <ApiKeysCard keys={project.apiKeys} {...(project.actions.revokeKeys && { path })} />
             </div>
             <aside class="stack" aria-label="Limits">
-              <HourCard hour={project.hour} title="Its quota" />
+              <QuotaCard quota={project.quota} title="Its quota" />
               <LimitsCard project={project} path={path} />
             </aside>
           </div>

@@ -42,7 +42,7 @@ export function ProjectsPage() {
                     { text: 'Last refresh', isNumber: true },
                   ]}
                 >
-                  {rows.map(({ id, name, ownerAddress, hour, keys, collections, lastRefreshAt }) => (
+                  {rows.map(({ id, name, ownerAddress, quota, keys, collections, lastRefreshAt }) => (
                     <Row key={id}>
                       <Cell>
                         <RowLink href={`/projects/${id}`}>
@@ -60,13 +60,13 @@ export function ProjectsPage() {
                       <Cell label="Quota">
                         <span class="mini">
                           <Meter
-                            used={hour.used}
-                            limit={hour.limit}
-                            label={`${formatCount(hour.used)} of ${formatCount(hour.limit)} tokens used`}
+                            used={quota.used}
+                            limit={quota.limit}
+                            label={`${formatCount(quota.used)} of ${formatCount(quota.limit)} tokens used`}
                           />
                         </span>
                         <small class="under">
-                          {formatCount(hour.used)} of {formatCount(hour.limit)}
+                          {formatCount(quota.used)} of {formatCount(quota.limit)}
                         </small>
                       </Cell>
                       <Cell isNumber hide>

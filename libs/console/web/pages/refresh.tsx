@@ -10,7 +10,7 @@ import { RUNNING_MS, SLOW_MS, useAction, useRead } from '../data/queries.js';
 import { Ask } from '../parts/dialog.js';
 import { Copy, Foreign, ForeignUrl } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
-import { HourCard, hourSentence } from '../parts/hour.js';
+import { QuotaCard, quotaSentence } from '../parts/quota.js';
 import { Icon } from '../parts/icon.js';
 import {
   AddressLink,
@@ -99,9 +99,9 @@ function Page({ refresh, path, session }: { refresh: Details; path: string; sess
         </div>
         <aside class="stack" aria-label="Around this refresh">
           <HostCard refresh={refresh} />
-          <HourCard hour={refresh.hour} title={refresh.project === null ? 'Your quota' : 'Project’s quota'}>
+          <QuotaCard quota={refresh.quota} title={refresh.project === null ? 'Your quota' : 'Project’s quota'}>
             {refresh.actions.retry !== null && ` Retrying uses ${formatCount(refresh.actions.retry)}.`}
-          </HourCard>
+          </QuotaCard>
           <Story refresh={refresh} />
         </aside>
       </div>
@@ -575,7 +575,7 @@ function RetryDialog({
   const { isBusy, run } = useAction();
   const [isCharged, setCharged] = useState(true);
   const count = reason?.count ?? refresh.actions.retry ?? 0;
-  const { remaining, resetsAt } = refresh.hour;
+  const { remaining, resetsAt } = refresh.quota;
   const isTooMany = isCharged && count > remaining;
   const confirm = async () => {
     await run(async () => {
@@ -613,7 +613,7 @@ function RetryDialog({
       <p>
         {isCharged ? (
           <>
-            This uses {formatCount(count)} of {hourSentence(refresh.hour, refresh.project?.name ?? null)}
+            This uses {formatCount(count)} of {quotaSentence(refresh.quota, refresh.project?.name ?? null)}
           </>
         ) : (
           'This uses nothing of the quota of the project.'

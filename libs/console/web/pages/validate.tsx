@@ -147,7 +147,7 @@ function sumOf({ tokens, verdicts, warnings }: Validation): string {
 }
 
 function Result({ validation, mayAct }: { validation: Validation; mayAct: boolean }) {
-  const { collection, tokens, cooldown, hour } = validation;
+  const { collection, tokens, cooldown, quota } = validation;
   const { isBusy, run } = useAction();
   const ids = tokens.map(({ tokenId }) => tokenId);
   const refresh = () =>
@@ -182,9 +182,9 @@ function Result({ validation, mayAct }: { validation: Validation; mayAct: boolea
           <ResultRow key={token.tokenId} token={token} collection={collection} />
         ))}
       </Table>
-      {hour && (
+      {quota && (
         <p class="foot">
-          {formatCount(hour.remaining)} of {formatCount(hour.limit)} tokens of the quota are left.
+          {formatCount(quota.remaining)} of {formatCount(quota.limit)} tokens of the quota are left.
         </p>
       )}
     </section>

@@ -13,6 +13,7 @@ import {
   toDetails,
   type DetailRow,
   type ReasonCount,
+  type RefreshDetails,
 } from '../receipt/refresh-reader.js';
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '../refresh-trigger.js';
 import type { ProjectRefresh, ProjectRefreshDetails } from '../receipt/refreshes.js';
@@ -35,12 +36,14 @@ export interface RefreshPage {
   next: PagePosition | null;
 }
 
-/** What is known of the pending tokens of a refresh. */
-export interface PendingTokens {
-  /** Their metadata host; null: none is pending. */
+/** A refresh with what only its own page shows. */
+export interface DetailedRefresh extends ProjectRefreshDetails {
+  /** The metadata host of its pending tokens; null: none is pending. */
   host: string | null;
-  /** Of these, how many have failed at least once. */
+  /** How many of the pending tokens have failed at least once. */
   tryingAgain: number;
+  /** The first token that failed; null: none has. */
+  firstFailure: { tokenId: string; reason: string; at: string } | null;
 }
 
 /** A failed token. */
@@ -106,43 +109,43 @@ export class RefreshPages {
   }
 
   /** null: there is none, or it is out of the scope. */
-  async find(scope: ReadScope, refreshId: string): Promise<ProjectRefreshDetails | null> {
-    const { rows } = await sql<DetailRow & { projectId: string }>`
-      select ${detailColumns}, refresh.project_id as "projectId"
+  async find(scope: ReadScope, refreshId: string): Promise<ProjectRefresh | null> {
+    const { rows } = await sql<ProjectRefresh>`
+      select ${refreshColumns}, refresh.project_id as "projectId"
       from nft_metadata.refreshes as refresh
       where refresh.id = ${parseRefreshId(refreshId)}::uuid and ${within(scope)}`.execute(
       readingFrom(this.em).getKysely(),
     );
-    return rows[0] ? toDetails(rows[0]) : null;
+    return rows[0] ?? null;
   }
 
-  /** All chunks of a refresh are in one lane. */
-  async findPending(refreshId: string): Promise<PendingTokens> {
-    const { rows } = await sql<PendingTokens>`
-      select
+  /** The same, in one statement with all that its page shows of it. All its chunks are in one lane. */
+  async findDetails(scope: ReadScope, refreshId: string): Promise<DetailedRefresh | null> {
+    const { rows } = await sql<DetailRow & Omit<DetailedRefresh, keyof RefreshDetails>>`
+      select ${detailColumns}, refresh.project_id as "projectId",
         (
           select lane.host from (
-            select lane_id from nft_metadata.refresh_chunks where refresh_id = ${refreshId}::uuid
+            select lane_id from nft_metadata.refresh_chunks where refresh_id = refresh.id
             order by last_token_id limit 1
           ) as chunk
           join nft_metadata.lanes as lane on lane.id = chunk.lane_id
         ) as host,
         (
           select coalesce(sum(token_count), 0)::int from nft_metadata.refresh_chunks
-          where refresh_id = ${refreshId}::uuid and attempt_count > 0
-        ) as "tryingAgain"`.execute(readingFrom(this.em).getKysely());
-    return rows[0]!;
-  }
-
-  /** The first token of a refresh that failed; null: none has. */
-  async findFirstFailure(refreshId: string): Promise<{ tokenId: string; reason: string; at: string } | null> {
-    const { rows } = await sql<{ tokenId: string; reason: string; at: string }>`
-      select token_id::text as "tokenId", reason, ${timestamp('created_at')} as at
-      from nft_metadata.refresh_errors
-      where refresh_id = ${refreshId}::uuid
-      order by created_at, id
-      limit 1`.execute(readingFrom(this.em).getKysely());
-    return rows[0] ?? null;
+          where refresh_id = refresh.id and attempt_count > 0
+        ) as "tryingAgain",
+        (
+          select jsonb_build_object('tokenId', token_id::text, 'reason', reason, 'at', ${timestamp('created_at')})
+          from nft_metadata.refresh_errors
+          where refresh_id = refresh.id and refresh.failed > 0
+          order by created_at, id
+          limit 1
+        ) as "firstFailure"
+      from nft_metadata.refreshes as refresh
+      where refresh.id = ${parseRefreshId(refreshId)}::uuid and ${within(scope)}`.execute(
+      readingFrom(this.em).getKysely(),
+    );
+    return rows[0] ? toDetails(rows[0]) : null;
   }
 
   /** Why tokens of a refresh failed, the most frequent reason first. Reads up to 10,000 failures of each reason. */

@@ -4,14 +4,14 @@ import { formatCount } from '../text/numbers.js';
 import { formatMinute } from '../text/times.js';
 import { Meter } from './bar.js';
 
-type Hour = Limits['hour'];
+type Quota = Limits['quota'];
 
-export function HourCard({ hour, title, children }: { hour: Hour; title: string; children?: ComponentChildren }) {
-  const { limit, used, remaining, resetsAt } = hour;
+export function QuotaCard({ quota, title, children }: { quota: Quota; title: string; children?: ComponentChildren }) {
+  const { limit, used, remaining, resetsAt } = quota;
   return (
-    <section class="card pad" aria-labelledby="hour">
+    <section class="card pad" aria-labelledby="quota">
       <div class="row">
-        <h2 id="hour">{title}</h2>
+        <h2 id="quota">{title}</h2>
         {resetsAt !== null && <span class="faint small">until {formatMinute(resetsAt)}</span>}
       </div>
       <Meter used={used} limit={limit} label={`${formatCount(used)} of ${formatCount(limit)} tokens used`} />
@@ -23,7 +23,7 @@ export function HourCard({ hour, title, children }: { hour: Hour; title: string;
 }
 
 /** "the 18,000 tokens that are left of the quota of Aeon Studio, which is full again at 14:47." */
-export function hourSentence({ remaining, resetsAt }: Hour, project: string | null): string {
+export function quotaSentence({ remaining, resetsAt }: Quota, project: string | null): string {
   const whose = project === null ? 'your quota' : `the quota of ${project}`;
   const end = resetsAt === null ? '' : `, which is full again at ${formatMinute(resetsAt)}`;
   return `the ${formatCount(remaining)} tokens that are left of ${whose}${end}.`;
