@@ -1,9 +1,11 @@
-// The console beside the queue. First: how long its pages take on a refresh of a million tokens, with ten million attempts, while the same
-// process refreshes at full speed, for an operator and for a partner; and whether any of their statements reads a large table from end to
-// end. Second: how much slower refreshing is while twenty tabs are open. Both count the reads that were refused as busy.
+// The console beside the queue. First: how long its pages take on a refresh of a million tokens, with ten million attempts, while a worker
+// refreshes at full speed, for an operator and for a partner: once in a process of its own, once in the process of the worker; and how many
+// rows of large tables are read by scans from end to end. Second: how much slower refreshing is while twenty tabs are open. Both count the
+// reads that were refused as busy.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, get } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import { median, percentile, sleep, timed, tokenIds } from './support/measure.mjs';
 import { readRefresh, requestAll, requestRefresh, Service } from './support/service.mjs';
 
@@ -14,9 +16,11 @@ const FAILED_OF = 100;
 const REASONS = ['timeout', 'tls', 'dns'];
 const TABS = 20;
 /** Refreshes of this many tokens are timed with and without tabs. */
-const TIMED_TOKENS = 20_000;
+const TIMED_TOKENS = 50_000;
 const MAX_PAGE_MS = 100;
 const MAX_REASONS_MS = 400;
+/** Not a page: what a request costs at that moment that reads nothing. */
+const PROBE = '(liveness probe)';
 const LARGE_TABLES = ['refresh_results', 'refresh_errors', 'refresh_attempts', 'refresh_chunks', 'tokens'];
 
 export const consolePages = {
@@ -24,27 +28,41 @@ export const consolePages = {
   async run({ postgres, metadataHost, options, log }) {
     const pages = await measurePages({ postgres, metadataHost, options, log });
     const tabs = await measureTabs({ postgres, metadataHost, options, log });
-    const slowest = (of) =>
-      Math.max(...pages.times.filter(([name]) => of(name)).map(([, times]) => percentile(times, 95)));
     const isReasons = (name) => /^(partner: )?reasons$/.test(name);
+    const slowest = (times, of) =>
+      Math.max(...times.filter(([name]) => name !== PROBE && of(name)).map(([, each]) => percentile(each, 95)));
+    const goalsOf = (where, times) => [
+      {
+        text: `K40: p95 of a page ${where}, ms`,
+        value: slowest(times, (name) => !isReasons(name)),
+        atMost: MAX_PAGE_MS,
+      },
+      { text: `K40: p95 of the reasons ${where}, ms`, value: slowest(times, isReasons), atMost: MAX_REASONS_MS },
+    ];
     return {
       goals: [
-        {
-          text: `K40: p95 of a page on ${options.queued.toLocaleString('en')} tokens while a worker runs, ms`,
-          value: slowest((name) => !isReasons(name)),
-          atMost: MAX_PAGE_MS,
-        },
-        { text: 'K40: p95 of the reasons, ms', value: slowest(isReasons), atMost: MAX_REASONS_MS },
-        { text: 'K40: scans of large tables by pages', value: pages.scans, atMost: 0 },
+        ...goalsOf(`on ${options.queued.toLocaleString('en')} tokens beside a worker`, pages.ownProcess),
+        ...goalsOf('in the process of the worker', pages.oneProcess),
+        { text: 'K40: rows of large tables that pages read by scans', value: pages.scannedRows, atMost: 0 },
         { text: 'K40: pages that were refused as busy', value: pages.busy, atMost: 0 },
         { text: `K41: throughput with ${TABS} open tabs, vs. none`, value: median(tabs.ratios), atLeast: 0.98 },
       ],
       tables: [
         {
-          head: ['page', 'median, ms', 'p95, ms', 'slowest, ms'],
-          rows: pages.times.map(([name, times]) => [
+          head: [
+            'page',
+            'median, ms',
+            'p95, ms',
+            'slowest, ms',
+            'with the worker: median, ms',
+            'p95, ms',
+            'slowest, ms',
+          ],
+          rows: pages.ownProcess.map(([name, times], at) => [
             name,
-            ...[median(times), percentile(times, 95), percentile(times, 100)].map((ms) => ms.toFixed(1)),
+            ...[times, pages.oneProcess[at][1]]
+              .flatMap((each) => [median(each), percentile(each, 95), percentile(each, 100)])
+              .map((ms) => ms.toFixed(1)),
           ]),
         },
         {
@@ -74,11 +92,11 @@ async function measurePages({ postgres, metadataHost, options, log }) {
   const beside = await writeOthers(database, { project, collection, url });
   await database.vacuum();
   const chain = { CHAIN_EVENTS: 'true', RPC_URLS: `1=${metadataHost.url}` };
-  const process = await service.startAll([], { ...VARIABLES, ...chain });
   // So that the host is known.
-  const first = await requestRefresh(process, project, collection, tokenIds(10));
-  while ((await readRefresh(process, project, first)).status !== 'completed') await sleep(50);
-  const [operator, partner] = [await Visitor.signIn(process), await Visitor.signIn(process, project)];
+  const firstProcess = await service.startAll([], { ...VARIABLES, ...chain });
+  const first = await requestRefresh(firstProcess, project, collection, tokenIds(10));
+  while ((await readRefresh(firstProcess, project, first)).status !== 'completed') await sleep(50);
+  await firstProcess.stop();
   const middle = Math.floor(options.queued / 2);
   const cursor = Buffer.from(JSON.stringify({ tokenId: String(middle) })).toString('base64url');
   const { host } = new URL(url);
@@ -122,35 +140,66 @@ async function measurePages({ postgres, metadataHost, options, log }) {
     ['project', `projects/${project.id}`],
     ['chain', 'chain'],
   ];
-  const paths = [
-    ...[...ofBoth.filter(([name]) => name !== 'limits'), ...ofOperators].map(([name, path]) => [name, path, operator]),
-    ...ofBoth.map(([name, path]) => [`partner: ${name}`, path, partner]),
-  ];
-  // Without a refresh that runs, all scans are those of the pages.
-  const before = await countScans(database);
-  for (const [, path, visitor] of paths) await visitor.read(path);
-  const scans = (await countScans(database)) - before;
+  const visit = async (process) => {
+    const [operator, partner] = [await Visitor.signIn(process), await Visitor.signIn(process, project)];
+    const paths = [
+      [PROBE, '../../health/live', operator],
+      ...[...ofBoth.filter(([name]) => name !== 'limits'), ...ofOperators].map(([name, path]) => [
+        name,
+        path,
+        operator,
+      ]),
+      ...ofBoth.map(([name, path]) => [`partner: ${name}`, path, partner]),
+    ];
+    return { paths, busy: () => operator.busy + partner.busy };
+  };
+  const read = async (process, rounds) => {
+    const { paths, busy } = await visit(process);
+    const times = paths.map(([name]) => [name, []]);
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [index, [, path, visitor]] of paths.entries()) {
+        times[index][1].push((await timed(() => visitor.read(path))).milliseconds);
+      }
+    }
+    return { times, busy: busy() };
+  };
 
-  let isMeasured = false;
-  const refreshing = (async () => {
-    while (!isMeasured) {
-      const running = await requestAll(process, project, collection);
-      while (!isMeasured && (await readRefresh(process, project, running)).status !== 'completed') await sleep(200);
-    }
-  })();
-  const times = paths.map(([name]) => [name, []]);
-  log(`reading ${paths.length} pages`);
-  for (let round = 0; round < options.pages * 2; round += 1) {
-    for (const [index, [, path, visitor]] of paths.entries()) {
-      times[index][1].push((await timed(() => visitor.read(path))).milliseconds);
-    }
-  }
-  isMeasured = true;
-  await refreshing;
-  await process.stop();
+  log(`reading ${ofBoth.length * 2 + ofOperators.length} pages without a worker`);
+  const api = await service.startApi([], { ...VARIABLES, ...chain });
+  const before = await countScannedRows(database);
+  await read(api, 1);
+  const scannedRows = (await countScannedRows(database)) - before;
+  /** Reads the pages while a worker refreshes all tokens, again and again. */
+  const readBeside = async (process) => {
+    let isMeasured = false;
+    const refreshing = (async () => {
+      while (!isMeasured) {
+        const running = await requestAll(process, project, collection);
+        while (!isMeasured && (await readRefresh(process, project, running)).status !== 'completed') await sleep(200);
+      }
+    })();
+    const result = await read(process, options.pages * 2);
+    isMeasured = true;
+    await refreshing;
+    return result;
+  };
+
+  log('reading them beside a worker');
+  const worker = await service.startWorker();
+  const ownProcess = await readBeside(api);
+  await Promise.all([api.stop(), worker.stop()]);
+  log('reading them in the process of the worker');
+  const all = await service.startAll([], { ...VARIABLES, ...chain });
+  const oneProcess = await readBeside(all);
+  await all.stop();
   await service.close();
   await database.drop();
-  return { times, scans, busy: operator.busy + partner.busy };
+  return {
+    ownProcess: ownProcess.times,
+    oneProcess: oneProcess.times,
+    scannedRows,
+    busy: ownProcess.busy + oneProcess.busy,
+  };
 }
 
 async function measureTabs({ postgres, metadataHost, options, log }) {
@@ -199,12 +248,13 @@ async function measureTabs({ postgres, metadataHost, options, log }) {
 
 /** The page of a running refresh, with what it reads and how often. */
 function openTab(tab, refreshId) {
-  let isOpen = true;
+  const closing = new AbortController();
+  const pause = (milliseconds) => setTimeout(milliseconds, undefined, { signal: closing.signal }).catch(() => {});
   const reading = async (path, intervalMs, maxAge = 2) => {
-    await sleep(Math.random() * intervalMs);
-    while (isOpen) {
+    await pause(Math.random() * intervalMs);
+    while (!closing.signal.aborted) {
       await tab.poll(path, maxAge);
-      await sleep(intervalMs);
+      await pause(intervalMs);
     }
   };
   const closed = Promise.all([
@@ -214,11 +264,24 @@ function openTab(tab, refreshId) {
     reading('overview', 15_000),
     reading('session', 60_000),
   ]).then(() => tab);
-  return { closed, close: () => (isOpen = false) };
+  return { closed, close: () => closing.abort() };
 }
 
 /** Browsers keep their connections. */
 const agent = new Agent({ keepAlive: true });
+
+/** Not fetch: it takes more of the machine than the service does for the response. */
+async function getOnce(url, headers) {
+  const request = get(url, { headers, agent });
+  try {
+    const [response] = await once(request, 'response');
+    return response;
+  } catch (error) {
+    // The service has closed the idle connection at the same moment. Browsers send the request again, too.
+    if (request.reusedSocket && error.code === 'ECONNRESET') return getOnce(url, headers);
+    throw error;
+  }
+}
 
 /** A browser of an operator, or of a partner. */
 class Visitor {
@@ -260,8 +323,7 @@ class Visitor {
   async read(path, more = {}) {
     const etag = this.#etags.get(path);
     const headers = { cookie: this.cookie, ...more, ...(etag && { 'if-none-match': etag }) };
-    // Not fetch: it takes more of the machine than the service does for the response.
-    const [response] = await once(get(`${this.api}/${path}`, { headers, agent }), 'response');
+    const response = await getOnce(`${this.api}/${path}`, headers);
     response.resume();
     await once(response, 'end');
     this.reads += 1;
@@ -273,16 +335,16 @@ class Visitor {
   }
 }
 
-/** Sequential scans of the large tables so far. */
-async function countScans(database) {
+/** Rows of the large tables that sequential scans have read so far. A scan of a table that is empty reads none. */
+async function countScannedRows(database) {
   // The counters of other sessions arrive within a second.
   await sleep(2000);
-  const [{ scans }] = await database.query(
-    `select coalesce(sum(seq_scan), 0)::int as scans from pg_stat_user_tables
+  const [{ rows }] = await database.query(
+    `select coalesce(sum(seq_tup_read), 0)::int8::text as rows from pg_stat_user_tables
      where schemaname = 'nft_metadata' and relname = any($1)`,
     [LARGE_TABLES],
   );
-  return scans;
+  return Number(rows);
 }
 
 /** What other pages show: refreshes of two thousand tokens that have failed, some of other hosts, a webhook and a reveal. */

@@ -69,8 +69,8 @@ export class Service {
     return new Service(dist, database, app, await modulesOf(dist), metadataHosts);
   }
 
-  startApi() {
-    return this.#start('api');
+  startApi(nodeOptions, variables = {}) {
+    return this.#start('api', variables, nodeOptions);
   }
 
   /** API and worker in one process: the default. */
