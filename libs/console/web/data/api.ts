@@ -67,8 +67,8 @@ let changedAt = -Infinity;
 /** `GET <mount>/api/<path>`. Throws ApiError. */
 export async function read<Body>(path: string, signal?: AbortSignal, maxAge = MAX_AGE): Promise<Body> {
   const known = kept.get(path);
-  // Whoever has changed something sees it: what another page read before is of no use.
-  const mayBeShared = performance.now() - changedAt > maxAge * 1000;
+  // Whoever has changed something sees it, and whoever opens a page sees what there is: what another page read before is of no use.
+  const mayBeShared = known !== undefined && performance.now() - changedAt > maxAge * 1000;
   const response = await request(path, {
     headers: {
       ...(known && { 'if-none-match': known.etag }),
