@@ -61,14 +61,16 @@ const kept = new Map<string, Kept>();
 
 /** Pages that show the same share what was read before: how old it may be, in seconds, if nothing else is said. */
 const MAX_AGE = 2;
-/** When this page has changed something, in ms of `performance`. */
-let changedAt = -Infinity;
+/** When this page has changed something, or was shown again, in ms of `performance`. */
+let freshFrom = -Infinity;
+document.addEventListener('visibilitychange', () => (freshFrom = performance.now()));
 
 /** `GET <mount>/api/<path>`. Throws ApiError. */
 export async function read<Body>(path: string, signal?: AbortSignal, maxAge = MAX_AGE): Promise<Body> {
   const known = kept.get(path);
-  // Whoever has changed something sees it, and whoever opens a page sees what there is: what another page read before is of no use.
-  const mayBeShared = known !== undefined && performance.now() - changedAt > maxAge * 1000;
+  // Whoever has changed something sees it, and whoever opens a page, or returns to it, sees what there is now: what another page read
+  // before is of no use.
+  const mayBeShared = known !== undefined && performance.now() - freshFrom > maxAge * 1000;
   const response = await request(path, {
     headers: {
       ...(known && { 'if-none-match': known.etag }),
@@ -105,7 +107,7 @@ export async function send<Body = unknown>(
     method,
     headers: { 'content-type': 'application/json', 'x-nft-console': '1' },
     body: JSON.stringify(body ?? {}),
-  }).finally(() => (changedAt = performance.now()));
+  }).finally(() => (freshFrom = performance.now()));
   return (await bodyOf(response)) as Body;
 }
 
