@@ -353,69 +353,6 @@ describe('coalescing', () => {
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
-  it('a refresh of a token that is requested again and again waits for the fetch in flight and one more, also if a newer refresh is due first', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    let respond = () => {};
-    const before = () => new Promise<void>((done) => (respond = done));
-    test.metadataApi.script('1', { before, status: 200, body: { name: 'One' } });
-    const chunksWith = async (condition: string) =>
-      (await test.database.query(`select from nft_metadata.refresh_chunks where ${condition}`)).length;
-    const claim = async () => {
-      test.worker.wake();
-      await vi.waitUntil(async () => (await chunksWith('due_at <= now()')) === 0, { timeout: 10_000 });
-    };
-    await test.database.freezeTime();
-    test.worker.start();
-
-    const inFlight = await requestRefresh(test.app, project, ['1']);
-    await claim();
-    await vi.waitUntil(() => hitsOf('1') === 1, { timeout: 10_000 });
-    const waiting = await requestRefresh(test.app, project, ['1']);
-    await claim();
-    const newer: string[] = [];
-    while (newer.length < 3) {
-      respond();
-      await vi.waitUntil(async () => (await chunksWith('is_claimed')) === 0, { timeout: 10_000 });
-      if ((await resultsOf(waiting)).length > 0) break;
-      newer.push(await requestRefresh(test.app, project, ['1']));
-      await claim();
-      // The deferral is over.
-      await test.database.advance(1);
-      await claim();
-      await vi.waitUntil(() => hitsOf('1') === newer.length + 1, { timeout: 10_000 });
-    }
-    test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
-    respond();
-    await test.worker.stop();
-    await test.database.unfreezeTime();
-
-    expect(hitsOf('1')).toBe(2);
-    for (const refreshId of [inFlight, waiting, ...newer]) await expectSucceeded(test.app, project, refreshId, 1);
-  });
-
-  it.each([
-    { by: 'a newer refresh', waiting: 1, priority: 0 },
-    { by: 'an older refresh of low priority', waiting: 0, priority: 3 },
-  ])('a refresh is not delayed by $by that waits for the same token', async ({ waiting, priority }) => {
-    const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.respond('1', 200, { name: 'One' });
-    const refreshIds = [await requestRefresh(test.app, project, ['1']), await requestRefresh(test.app, project, ['1'])];
-    await test.database.freezeTime();
-    await test.database.query(
-      `update nft_metadata.refresh_chunks set due_at = now() + interval '1 second', priority = $2 where refresh_id = $1`,
-      [refreshIds[waiting], priority],
-    );
-
-    await test.worker.runOnce();
-    const results = await resultsOf(refreshIds[1 - waiting]!);
-    await test.database.advance(1);
-    await test.worker.runOnce();
-    await test.database.unfreezeTime();
-
-    expect(results).toEqual([{ tokenId: '1', verdict: 'u', attempts: 1 }]);
-    for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
-  });
-
   it('a worker neither waits for the claim of another one, nor claims the same token for a newer refresh beside it', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, { name: 'One' });
@@ -908,23 +845,6 @@ describe('claims', () => {
     expect(chunks.length).toBeGreaterThan(4);
     // The most tokens of one claim are 1,024.
     expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(2000);
-    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
-  });
-
-  it('a claim reads only the first of the chunks that are due within the next second', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    const refreshId = await requestRefresh(test.app, project, ['1']);
-    const statements = await claimStatements();
-    await test.database.freezeTime();
-    await addRefreshes(refreshId, 20, { chunks: 1000, due: '1 second' });
-    await requestRefresh(test.app, project, ['1']);
-
-    const reads = await explainReads(test.database.url, statements);
-    await test.database.unfreezeTime();
-
-    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
-    expect(chunks.length).toBeGreaterThan(5);
-    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(300);
     await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
   });
 

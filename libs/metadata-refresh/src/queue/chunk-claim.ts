@@ -11,8 +11,6 @@ import { isBeingStopped } from '../control/stopped-chunks.js';
 export const LANES_PER_CLAIM = 8;
 /** When tokens that are being fetched by another chunk are due again, in seconds. */
 export const DEFERRAL_SECONDS = 1;
-/** A claim leaves their tokens to the first chunks that are to be due within that time: at most so many of a lane and size. */
-const MAX_WAITING_CHUNKS = 256;
 
 /** A lane that this claim has locked. */
 export interface LockedLane {
@@ -122,12 +120,9 @@ export async function lockLanes(
  * Chunks that a completion or a cancellation has locked are skipped, and those of refreshes that are paused or cancelled, from the
  * commit of the pause on, before RefreshSweep has changed their chunks; and those of a collection that is being revealed, whichever
  * project has requested them. Low priority has a turn when no other size is due.
- *
- * Blocked are tokens in flight, and those that an older refresh waits for: a token that is requested again and again would else be in
- * flight each time that refresh is due.
  */
 export async function readDueChunks(em: EntityManager, lanes: readonly LockedLane[]): Promise<DueChunkRow[]> {
-  type Row = Omit<DueChunkRow, 'tokenIds' | 'blocked'> & { tokenIds: string; blocked: string | null };
+  type Row = Omit<DueChunkRow, 'tokenIds' | 'inFlight'> & { tokenIds: string; inFlight: string | null };
   const { rows } = await sql<Row>`
     with lane as materialized (
       select * from unnest(
@@ -206,32 +201,6 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         and chunk.first_token_id <= wanted.last_token_id and chunk.last_token_id >= wanted.first_token_id
         -- A token is in one chunk of its refresh.
         and wanted.refresh_ids <> array[chunk.refresh_id]
-    ), waiting as materialized (
-      -- The oldest refresh of each token that is to be due again within the time of a deferral: a newer one must not take the token
-      -- before it. One object, searched by its keys: in a join, the planner might go through all of them for each due token.
-      select jsonb_object_agg(token.key, token.accepted_seq) as oldest
-      from (
-        select concat_ws('/', chunk.lane_id, refresh.collection_id, token_id) as key, min(refresh.accepted_seq) as accepted_seq
-        from lane
-        -- Not low priority: it may wait for as long as others are due.
-        cross join unnest('{0,1,2}'::smallint[]) as size (priority)
-        cross join lateral (
-          select lane_id, refresh_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
-          where lane_id = lane.id and priority = size.priority and not is_claimed and not is_paused
-            and due_at > now() and due_at <= now() + ${DEFERRAL_SECONDS} * interval '1 second'
-          order by due_at, id
-          -- Before any other condition: however many chunks wait for a retry, no more are read.
-          limit ${MAX_WAITING_CHUNKS}
-        ) as chunk
-        -- "offset 0": chunks first. Else the planner may read them again for each refresh of the collection.
-        cross join lateral (
-          select collection_id, accepted_seq from nft_metadata.refreshes where id = chunk.refresh_id offset 0
-        ) as refresh
-        join wanted on wanted.lane_id = chunk.lane_id and wanted.collection_id = refresh.collection_id
-          and chunk.first_token_id <= wanted.last_token_id and chunk.last_token_id >= wanted.first_token_id
-        cross join unnest(chunk.token_ids) as token_id
-        group by key
-      ) as token
     )
     select id::text as id, lane_id as "laneId", priority, refresh_id as "refreshId", collection_id as "collectionId", source,
       trigger, reveal_id as "revealId", accepted_seq::text as "acceptedSeq", traceparent, claim_count as "claimCount", attempt_count as "attemptCount",
@@ -240,14 +209,13 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         select string_agg(one.token_id::text, ',') from unnest(due.token_ids) as one (token_id)
         -- "is true": the tokens in flight become one hash table. Without it, they are joined with each chunk again.
         where ((due.lane_id, due.collection_id, one.token_id) in (select lane_id, collection_id, token_id from in_flight)) is true
-          or ((select oldest from waiting) ->> concat_ws('/', due.lane_id, due.collection_id, one.token_id))::bigint < due.accepted_seq
-      ) as blocked
+      ) as "inFlight"
     from due
     order by due_at, due.id`.execute(em.getKysely());
   return rows.map((row) => ({
     ...row,
     tokenIds: row.tokenIds.split(','),
-    blocked: new Set(row.blocked?.split(',')),
+    inFlight: new Set(row.inFlight?.split(',')),
   }));
 }
 

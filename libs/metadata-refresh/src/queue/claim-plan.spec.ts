@@ -4,7 +4,7 @@ let next = 0;
 function aChunk(tokenIds: readonly string[], more: Partial<DueChunk> = {}): DueChunk {
   next += 1;
   const refreshId = `r${next}`;
-  const state = { priority: 2, blocked: new Set<string>(), isLost: false, lostCount: 0 };
+  const state = { priority: 2, inFlight: new Set<string>(), isLost: false, lostCount: 0 };
   return { id: String(next), refreshId, collectionId: 'c', tokenIds, ...state, ...more };
 }
 const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
@@ -60,9 +60,9 @@ it('a token of the same id in another collection is another token', () => {
 });
 
 it('tokens in flight are split off and take no room', () => {
-  const blocked = new Set(['2', '3']);
+  const inFlight = new Set(['2', '3']);
 
-  expect(partsOf([aChunk(ids(5), { blocked }), aChunk(['9'])], 4)).toEqual([
+  expect(partsOf([aChunk(ids(5), { inFlight }), aChunk(['9'])], 4)).toEqual([
     [
       ['claimed', ['1', '4', '5']],
       ['deferred', ['2', '3']],

@@ -11,8 +11,8 @@ export interface DueChunk {
   priority: number;
   /** Ascending. */
   tokenIds: readonly string[];
-  /** Tokens that another chunk of the lane is fetching now, or that an older refresh waits for. */
-  blocked: ReadonlySet<string>;
+  /** Tokens that another chunk of the lane is fetching now. */
+  inFlight: ReadonlySet<string>;
   /** Its last claim ended by lease expiry. */
   isLost: boolean;
   /** Lost claims so far, without that one. */
@@ -21,7 +21,7 @@ export interface DueChunk {
 
 /**
  * What becomes of some tokens of a chunk. `claimed`: fetched now. `deferred`: due again in a second, when the fetch in flight
- * may be written, or the older refresh has its turn. `due`: still due.
+ * may be written. `due`: still due.
  */
 export interface ChunkPart {
   state: 'claimed' | 'deferred' | 'due';
@@ -95,8 +95,8 @@ function claimFirst(chunks: readonly DueChunk[], share: number, maxLostClaims: n
 }
 
 function claimable(chunk: DueChunk, maxLostClaims: number): readonly string[] {
-  const { tokenIds, blocked } = chunk;
-  const free = blocked.size === 0 ? tokenIds : tokenIds.filter((tokenId) => !blocked.has(tokenId));
+  const { tokenIds, inFlight } = chunk;
+  const free = inFlight.size === 0 ? tokenIds : tokenIds.filter((tokenId) => !inFlight.has(tokenId));
   return free.slice(0, partSize(chunk, maxLostClaims));
 }
 
@@ -110,7 +110,7 @@ function divide<Chunk extends DueChunk>(
   const deferred: string[] = [];
   const rest: string[] = [];
   for (const tokenId of chunk.tokenIds) {
-    if (chunk.blocked.has(tokenId)) deferred.push(tokenId);
+    if (chunk.inFlight.has(tokenId)) deferred.push(tokenId);
     else if (now.length < size && claimed.has(keyOf(chunk, tokenId))) now.push(tokenId);
     else rest.push(tokenId);
   }
