@@ -274,7 +274,7 @@ describe('a service that cannot read', () => {
   };
 
   describe.each([
-    ['from the first', 'database-away', false, 'The service cannot reach its database now.'],
+    ['from the first', 'database-unavailable', false, 'The service cannot reach its database now.'],
     ['after its rows', 'database-lost', true, 'Last heard'],
   ] as const)('the database, %s', (_, name, isOpenBefore, text) => {
     afterEach(() => test.database.acceptConnections());
