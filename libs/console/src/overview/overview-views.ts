@@ -7,7 +7,6 @@ import { toRefresh } from '../refreshes/refreshes.presenter.js';
 import type { OperatorOverview, Overview } from '../wire/overview.schema.js';
 import { Findings } from './findings.js';
 
-const CACHE_MS = 2000;
 const MAX_RUNNING = 3;
 const MAX_ACTIONS = 10;
 const MAX_COUNTED = 100;
@@ -15,8 +14,6 @@ const MAX_COUNTED = 100;
 /** The first page that a person sees. */
 @Injectable()
 export class OverviewViews {
-  private cached: { until: number; overview: Promise<OperatorOverview> } | undefined;
-
   constructor(
     private readonly reads: BoundedReads,
     private readonly service: ServiceOverview,
@@ -27,16 +24,8 @@ export class OverviewViews {
     private readonly projects: Projects,
   ) {}
 
-  async read(person: Person): Promise<Overview> {
-    if (person.kind === 'partner') return this.ofPartner(person);
-    // The same for all operators: a hundred open pages are one read.
-    const now = performance.now();
-    if (!this.cached || this.cached.until <= now) {
-      const overview = this.ofOperator(person);
-      this.cached = { until: now + CACHE_MS, overview };
-      overview.catch(() => (this.cached = undefined));
-    }
-    return this.cached.overview;
+  read(person: Person): Promise<Overview> {
+    return person.kind === 'partner' ? this.ofPartner(person) : this.ofOperator(person);
   }
 
   private ofPartner(person: Person): Promise<Overview> {
