@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeDatabaseError } from '@app/database';
+import { describeDatabaseError, LeaseRenewal } from '@app/database';
 import { ChainRpc, ContractOwners } from '@app/metadata-fetch';
 import { CollectionRecords } from '@app/metadata-refresh';
 import { exponentialDelay } from '@app/safe-http';
@@ -113,10 +113,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
 
   private async pollSafely(watch: ChainWatch, signal: AbortSignal): Promise<PollResult> {
     // A poll may take longer than the lease lasts.
-    let renewed: Promise<unknown> | undefined;
-    const renewal = setInterval(() => {
-      renewed = watch.renewLease().catch(() => {});
-    }, LEASE_RENEWAL_MS);
+    const renewal = new LeaseRenewal(() => watch.renewLease(), LEASE_RENEWAL_MS);
     try {
       return await watch.poll(signal);
     } catch (error) {
@@ -124,8 +121,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
       this.logFailure('chain events not saved; they will be read again', { chainId: watch.chainId }, error);
       return { kind: 'failed', reason: 'database' };
     } finally {
-      clearInterval(renewal);
-      await renewed;
+      await renewal.end();
     }
   }
 

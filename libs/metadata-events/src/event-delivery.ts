@@ -1,4 +1,4 @@
-import { describeDatabaseError } from '@app/database';
+import { describeDatabaseError, LeaseRenewal } from '@app/database';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ModuleLogger, outsideRequests } from '@app/logging';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
@@ -32,7 +32,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
   private openedConsumers = 0;
   private isFailing = false;
   private shutdown = new AbortController();
-  private readonly deliveries = new Set<Promise<unknown>>();
+  private readonly deliveries = new Set<Promise<void>>();
 
   constructor(
     private readonly publisher: EventPublisher,
@@ -119,21 +119,14 @@ export class EventDelivery implements BeforeApplicationShutdown {
   }
 
   private startDelivery(cursor: ClaimedCursor): void {
-    let renewed: Promise<unknown> | undefined;
-    const leaseTimer = setInterval(
-      () => {
-        renewed = this.cursors.renew(cursor).catch(() => {});
-      },
-      (this.config.leaseSeconds * 1000) / 3,
-    );
+    const renewal = new LeaseRenewal(() => this.cursors.renew(cursor), (this.config.leaseSeconds * 1000) / 3);
     const delivery = this.deliver(cursor)
       .then(
         () => this.wake(),
         // No wake-up: the lease expires, and a later poll claims the reader again.
         (error: unknown) => this.logFailure(error),
       )
-      .finally(() => clearInterval(leaseTimer))
-      .then(() => renewed)
+      .then(() => renewal.end())
       .finally(() => this.deliveries.delete(delivery));
     this.deliveries.add(delivery);
   }
