@@ -4,6 +4,7 @@ export { metadataFetchOptions } from './metadata-fetch.options.js';
 export type { MetadataFetchOptions } from './metadata-fetch.options.js';
 export { MEDIA_INSTEAD_OF_DOCUMENT } from './document/media-document.js';
 export { describeWarning, METADATA_WARNINGS } from './document/metadata-warnings.js';
+export { fieldsOfWarning } from './document/warning-fields.js';
 export type { MetadataWarning } from './document/metadata-warnings.js';
 export { MetadataFetcher } from './metadata-fetcher.js';
 export { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';

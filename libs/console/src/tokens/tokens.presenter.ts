@@ -1,4 +1,4 @@
-import { describeWarning } from '@app/metadata-fetch';
+import { describeWarning, fieldsOfWarning } from '@app/metadata-fetch';
 import type { Attempt, RefreshErrorCode, VersionDifference } from '@app/metadata-refresh';
 import type { HoldEnd, TokenRecord, TokenVersion } from '@app/token-store';
 import type { z } from 'zod';
@@ -40,7 +40,11 @@ export function toToken(record: TokenRecord, facts: TokenFacts): Token['token'] 
     attributes: record.attributes.map(({ traitType, value, valueType, displayType, maxValue }, index) => {
       return { traitType, value, valueType, displayType, maxValue, tokens: traitCounts[index] ?? null };
     }),
-    warnings: record.warnings.map((code) => ({ code, message: describeWarning(code) })),
+    warnings: record.warnings.map((code) => ({
+      code,
+      message: describeWarning(code),
+      fields: [...fieldsOfWarning(code)],
+    })),
     status: record.metadataStatus,
     metadataUrl: record.metadataUrl,
     metadataSource: record.metadataSource,

@@ -41,8 +41,8 @@ export const tokenSchema = timedSchema.extend({
     youtubeUrl: z.string().nullable(),
     backgroundColor: z.string().nullable(),
     attributes: z.array(attributeSchema),
-    /** What is unusual about the document. */
-    warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+    /** What is unusual about the document, and the fields of it that this may be about. */
+    warnings: z.array(z.object({ code: z.string(), message: z.string(), fields: z.array(z.string()) })),
     status: z.enum(['pending', 'ok', 'stale', 'failed']),
     metadataUrl: z.string().nullable(),
     metadataSource: z.enum(['metadata_api', 'token_uri', 'chain', 'pushed']).nullable(),

@@ -15,7 +15,7 @@ import { Ago, When } from '../parts/time.js';
 import { Pill, RECORD_SIGNS } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { useServerTime } from '../data/clock.js';
-import { linesOfWarning } from '../text/warning-lines.js';
+import { linesOfFields } from '../text/field-lines.js';
 import { formatBytes, formatCount, plural } from '../text/numbers.js';
 import { formatDay, formatOnDay } from '../text/times.js';
 import { shortId } from '../text/token-ids.js';
@@ -433,7 +433,7 @@ function DocumentTab({ token, path }: { token: Details; path: string }) {
       </section>
     );
   }
-  const located = warnings.map((warning) => ({ ...warning, lines: linesOfWarning(warning.code, document) }));
+  const located = warnings.map((warning) => ({ ...warning, lines: linesOfFields(warning.fields, document) }));
   const isCut = documentBytes !== null && new TextEncoder().encode(document).length < documentBytes;
   return (
     <div class="cols">
