@@ -24,9 +24,10 @@ interface Worker {
 }
 
 /**
- * The last step: writes results in batches, each in one transaction (`Completion`), when one is full or its first result has waited
- * long enough. Results of interactive requests have batches of their own, so that they do not wait for others. Bulk work pauses for them (`BulkPause`), but only while
- * bulk batches are full: then this process or its database is the bottleneck. While it waits for hosts, it has time for both.
+ * The last step: writes results in batches, each in one transaction (`Completion`), when one is full or its first result has
+ * waited long enough. Results of interactive requests have batches of their own, so that they do not wait for others. Bulk work
+ * pauses for them (`BulkPause`), but only while bulk batches are full: then this process or its database is the bottleneck.
+ * While it waits for hosts, it has time for both.
  */
 export class BatchCompleter {
   private readonly interactive: ResultBatcher;
