@@ -74,21 +74,15 @@ describe('webhooks', () => {
 
     const messages = webhook.received();
     const verified = messages.map(({ body, headers }) => new StandardWebhook(webhook.secret).verify(body, headers));
-    expect(verified).toMatchObject([
-      {
-        type: 'token.metadata.changed',
-        data: {
-          changes: expect.arrayContaining([
-            expect.objectContaining({ token_id: '1' }),
-            expect.objectContaining({ token_id: '2' }),
-          ]) as unknown,
-        },
-      },
-      {
-        type: 'refresh.completed',
-        data: { refreshes: [{ refresh_id: refreshId, total: 2, succeeded: 2, failed: 0 }] },
-      },
-    ]);
+    // Tokens whose results were written one after the other may be in a message each.
+    const changes = messages.slice(0, -1).map(bodyOf);
+    expect(new Set(changes.map(({ type }) => type))).toEqual(new Set(['token.metadata.changed']));
+    const changedTokens = changes.flatMap(({ data }) => data['changes'] as { token_id: string }[]);
+    expect(changedTokens.map(({ token_id }) => token_id).toSorted()).toEqual(['1', '2']);
+    expect(verified.at(-1)).toMatchObject({
+      type: 'refresh.completed',
+      data: { refreshes: [{ refresh_id: refreshId, total: 2, succeeded: 2, failed: 0 }] },
+    });
     expect(bodyOf(messages[0]!).data['changes']![0]).toEqual({
       event_id: expect.any(String) as string,
       chain_id: 1,
@@ -107,7 +101,7 @@ describe('webhooks', () => {
       'user-agent': expect.stringMatching(/^nestjs-nft-refresh/) as string,
     });
     expect(() =>
-      new StandardWebhook(webhook.secret).verify(messages[0]!.body.replace('"2"', '"7"'), messages[0]!.headers),
+      new StandardWebhook(webhook.secret).verify(messages[0]!.body.replace(/"[12]"/, '"7"'), messages[0]!.headers),
     ).toThrow();
   });
 
