@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Refreshes } from '@app/metadata-refresh';
+import { MetadataHost } from '@app/testing';
 import { TokenStore } from '@app/token-store';
 import { holdClaims } from './support/held-claims.js';
 import { http, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
@@ -9,10 +10,13 @@ import { captureStatements, explainReads } from './support/statements.js';
 import { ids } from './support/token-ids.js';
 
 let test: TestApp;
+/** A host that the worker has not measured yet. How many tokens it claims ahead depends on how fast a host responds. */
+let newHost: MetadataHost;
 beforeAll(async () => {
-  test = await startApp({ safeHttp: { deadlineMs: 20_000 } });
+  newHost = await MetadataHost.start();
+  test = await startApp({ safeHttp: { deadlineMs: 20_000 } }, { otherHosts: [newHost] });
 });
-afterAll(() => test.stop());
+afterAll(() => Promise.all([test.stop(), newHost.close()]));
 beforeEach(() => test.metadataApi.hits.clear());
 
 /** A refresh of this many tokens of which a worker fetches some, whose requests are on hold. */
@@ -200,17 +204,17 @@ async function cancelledTokens(refreshId: string): Promise<number> {
 
 describe('cancelling a refresh whose tokens a worker holds', () => {
   it('cancelling a refresh cancels the tokens that no worker holds; running fetches end as usual', async () => {
-    const project = await test.aProject({ tokens: ids(300) });
-    test.metadataApi.hold();
+    const project = await test.aProject({ tokens: ids(300), metadataUrl: newHost.url });
+    newHost.hold();
     const refreshId = await requestRefresh(test.app, project, ids(300));
     const round = test.worker.runOnce();
-    await vi.waitUntil(() => test.metadataApi.heldCount > 0, { timeout: 10_000 });
+    await vi.waitUntil(() => newHost.heldCount > 0, { timeout: 10_000 });
 
     const cancellation = test.app.get(Refreshes).cancel(refreshId);
     await vi.waitUntil(async () => (await cancelledTokens(refreshId)) > 0, {
       timeout: 10_000,
     });
-    test.metadataApi.releaseHeld();
+    newHost.releaseHeld();
     const cancelled = await cancellation;
     await round;
 
@@ -218,7 +222,7 @@ describe('cancelling a refresh whose tokens a worker holds', () => {
     expect(status).toBe('completed');
     expect(cancelled).toBeGreaterThan(200);
     expect(summary).toEqual({ succeeded: 300 - cancelled, failed: 0, cancelled, pending: 0 });
-    const fetched = test.metadataApi.hits.size;
+    const fetched = newHost.hits.size;
     expect(fetched).toBe(300 - cancelled);
     expect(await readErrors(test.app, project, refreshId)).toEqual([]);
     expect(await test.app.get(Refreshes).cancel(refreshId)).toBe(0);
