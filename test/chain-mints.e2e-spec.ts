@@ -105,15 +105,18 @@ it('an event that comes just when the document of a mint is found to have come i
   await test.database.advance(20);
   await using held = await holdEventDeletions(test.database);
   const dropping = watcher.runOnce();
-  await vi.waitFor(async () => expect(await held.isOneWaiting()).toBe(true));
+  await vi.waitFor(async () => expect(await held.isOneWaiting()).toBe(true), { timeout: 10_000 });
 
   await emit('MetadataUpdate(uint256)', [], word(5));
   await test.database.advance(8); // The other process takes over the chain.
   const reading = other.runOnce();
-  await vi.waitFor(async () => {
-    const waiting = await test.database.query<{ kind: string }>('select kind from nft_metadata.event_tokens');
-    expect(waiting).toEqual([{ kind: 'metadata_update' }]);
-  });
+  await vi.waitFor(
+    async () => {
+      const waiting = await test.database.query<{ kind: string }>('select kind from nft_metadata.event_tokens');
+      expect(waiting).toEqual([{ kind: 'metadata_update' }]);
+    },
+    { timeout: 10_000 },
+  );
   await held.release();
   await Promise.all([dropping, reading]);
   await follow(test, 60);

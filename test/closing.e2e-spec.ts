@@ -34,7 +34,7 @@ it('an application that is closed while it opens a database connection runs the 
   proxy.blackhole();
 
   const statement = sql`select 1 as one`.execute(em.getKysely());
-  await vi.waitUntil(() => proxy.connections > connections);
+  await vi.waitUntil(() => proxy.connections > connections, { timeout: 10_000 });
   const closing = app.close();
   await someTurns();
   other.release();
@@ -55,16 +55,24 @@ it('an application that is closed while it looks for ended holds removes those t
   );
   const looking = await holdRows(test, 'lock table nft_metadata.tokens in access exclusive mode', []);
   test.worker.start();
-  await vi.waitUntil(async () => {
-    const waiting = await test.database.query(`select from pg_locks where locktype = 'relation' and not granted`);
-    return waiting.length > 0;
-  });
+  await vi.waitUntil(
+    async () => {
+      const waiting = await test.database.query(`select from pg_locks where locktype = 'relation' and not granted`);
+      return waiting.length > 0;
+    },
+    { timeout: 10_000 },
+  );
 
   const closing = test.app.close();
-  await vi.waitUntil(async () => {
-    const stopped = await test.database.query('select from nft_metadata.refresh_workers where stopped_at is not null');
-    return stopped.length > 0;
-  });
+  await vi.waitUntil(
+    async () => {
+      const stopped = await test.database.query(
+        'select from nft_metadata.refresh_workers where stopped_at is not null',
+      );
+      return stopped.length > 0;
+    },
+    { timeout: 10_000 },
+  );
   await someTurns();
   await looking.release();
   await closing;

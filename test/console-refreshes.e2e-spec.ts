@@ -595,6 +595,7 @@ it('while reads are busy, a download is refused with 503 and Retry-After, and an
           refreshId,
         ])
       ).length > 0,
+    { timeout: 10_000 },
   );
   // It waits for as long as reads that only look may wait.
   const download = await operator.get(`refreshes/${refreshId}/tokens.csv`);

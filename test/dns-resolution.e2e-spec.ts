@@ -86,7 +86,9 @@ it('slow names block neither other names nor exempt hosts', async () => {
   const hanging = Array.from({ length: 8 }, (_, id) =>
     fetchFrom(from, `http://hangs-${id}.example`).finally(() => ended.push('hanging')),
   );
-  await vi.waitUntil(() => new Set(names.queries.filter((name) => name.startsWith('hangs'))).size === 8);
+  await vi.waitUntil(() => new Set(names.queries.filter((name) => name.startsWith('hangs'))).size === 8, {
+    timeout: 10_000,
+  });
 
   const other = await fetchFrom(from, 'http://loopback.example').finally(() => ended.push('other'));
   const localhost = `${host.url.replace('127.0.0.1', 'localhost')}/exempt`;

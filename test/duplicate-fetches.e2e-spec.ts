@@ -64,7 +64,9 @@ describe('one fetch of each token', () => {
 
     await Promise.all([test.worker.runOnce(), other.runOnce()]);
 
-    await vi.waitUntil(async () => (await readRefresh(test.app, project, refreshId))['status'] === 'completed');
+    await vi.waitUntil(async () => (await readRefresh(test.app, project, refreshId))['status'] === 'completed', {
+      timeout: 10_000,
+    });
     expect(test.metadataApi.totalHits).toBe(1000);
     await expectSucceeded(test.app, project, refreshId, 1000);
   });

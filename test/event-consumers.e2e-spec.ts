@@ -406,7 +406,7 @@ it('other processes receive the last position through NOTIFY, and read the event
   await refresh(project, ['30']);
   expect(heard).toEqual([]);
   await delivery.runOnce();
-  await vi.waitUntil(() => heard.length > 0, { interval: 10 });
+  await vi.waitUntil(() => heard.length > 0, { timeout: 10_000, interval: 10 });
 
   const { rows } = await listener.query(
     'select event_type, collection_address, data from nft_metadata.events where position = $1 order by event_index',

@@ -151,13 +151,16 @@ it('the cooldown of a host is not shortened by a later response that asks for le
     { status: 200, body: { name: 'Two' } },
   );
   const refreshing = refresh(project, ['1', '2']);
-  await vi.waitUntil(async () => {
-    const cooldowns = await test.database.query(
-      'select from nft_metadata.metadata_hosts where cooldown_until > now() and host = $1',
-      [test.metadataApi.host],
-    );
-    return cooldowns.length > 0;
-  });
+  await vi.waitUntil(
+    async () => {
+      const cooldowns = await test.database.query(
+        'select from nft_metadata.metadata_hosts where cooldown_until > now() and host = $1',
+        [test.metadataApi.host],
+      );
+      return cooldowns.length > 0;
+    },
+    { timeout: 10_000 },
+  );
   later.resolve();
   await refreshing;
 

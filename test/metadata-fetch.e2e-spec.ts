@@ -208,7 +208,7 @@ describe('large bodies', () => {
     // Two have run into their deadline, and the next two have the seats.
     expect(await Promise.race(first)).toMatchObject({ reason: 'timeout' });
     const others = names.slice(4).map(drip);
-    await vi.waitUntil(() => host.trafficOf('/large').concurrent >= others.length + 2);
+    await vi.waitUntil(() => host.trafficOf('/large').concurrent >= others.length + 2, { timeout: 10_000 });
 
     expect(await from(all, host, '31', 'honest')).toMatchObject({ kind: 'fetched' });
     await Promise.all([...first, ...others]);
@@ -231,7 +231,7 @@ describe('large bodies', () => {
     host.misbehave('30', 'drips a large body').respond('34', 200, ' '.repeat(MB / 2));
     other.misbehave('34', 'hangs');
     const dripped = Array.from({ length: 3 }, () => from(all, host, '30'));
-    await vi.waitUntil(() => host.trafficOf('/large').concurrent === 3);
+    await vi.waitUntil(() => host.trafficOf('/large').concurrent === 3, { timeout: 10_000 });
     const uri = 'ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE/34';
 
     const outcome = await all.fetch({ source: { kind: 'token_uri', uri }, tokenId: '34' });

@@ -40,7 +40,7 @@ class KeptLines implements LoggerService {
 
   /** A response may arrive before its line is written. */
   async untilRequests(count: number): Promise<Line[]> {
-    await vi.waitUntil(() => this.requests.length >= count);
+    await vi.waitUntil(() => this.requests.length >= count, { timeout: 10_000 });
     return this.requests;
   }
 

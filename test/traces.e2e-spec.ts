@@ -79,7 +79,7 @@ describe('with an OpenTelemetry SDK', () => {
     await http(test.app).get('/health/live').set({ traceparent: TRACEPARENT }).expect(200);
     await http(test.app).get('/metrics').set({ traceparent: TRACEPARENT }).expect(200);
     await http(test.app).get('/v1/metadata-refreshes').set({ traceparent: TRACEPARENT }).expect(401);
-    await vi.waitUntil(() => tracing.spans(CALLER.traceId).length > 0);
+    await vi.waitUntil(() => tracing.spans(CALLER.traceId).length > 0, { timeout: 10_000 });
 
     expect(tracing.spans(CALLER.traceId).map(({ name }) => name)).toEqual(['GET /v1/metadata-refreshes']);
   });
@@ -351,7 +351,7 @@ describe('with an OpenTelemetry SDK', () => {
       .set({ 'x-api-key': apiKey })
       .send({ collection_address: address, token_ids: ['1'] })
       .expect(202);
-    await vi.waitUntil(() => tracing.spans().length >= 2);
+    await vi.waitUntil(() => tracing.spans().length >= 2, { timeout: 10_000 });
     await app.close();
     await metadataApi.close();
     await database.drop();
@@ -367,7 +367,7 @@ describe('with an OpenTelemetry SDK', () => {
       .expect(200);
     await app.close();
     await http(test.app).get('/listings').set({ traceparent: TRACEPARENT });
-    await vi.waitUntil(() => tracing.spans(CALLER.traceId).length >= 2);
+    await vi.waitUntil(() => tracing.spans(CALLER.traceId).length >= 2, { timeout: 10_000 });
 
     expect(outline(tracing.spans(CALLER.traceId))).toEqual(['GET /console/api/session SERVER', 'GET /listings SERVER']);
   });

@@ -109,15 +109,18 @@ it('a transaction that a host stops waiting for is not continued by the next one
         `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'update notes%'`,
       )
     ).length > 0;
-  await vi.waitUntil(isWaiting);
+  await vi.waitUntil(isWaiting, { timeout: 10_000 });
   // Longer than it takes to give up the statement, and the first try to roll back.
-  await vi.waitUntil(async () => {
-    const [{ seconds }] = (await test.database.query<{ seconds: number }>(
-      `select extract(epoch from clock_timestamp() - query_start)::float8 as seconds from pg_stat_activity
+  await vi.waitUntil(
+    async () => {
+      const [{ seconds }] = (await test.database.query<{ seconds: number }>(
+        `select extract(epoch from clock_timestamp() - query_start)::float8 as seconds from pg_stat_activity
        where wait_event_type = 'Lock' and query like 'update notes%'`,
-    )) as [{ seconds: number }];
-    return seconds > 0.6;
-  });
+      )) as [{ seconds: number }];
+      return seconds > 0.6;
+    },
+    { timeout: 10_000 },
+  );
   await holder.query('rollback');
   await expect(givenUp).rejects.toThrow('Query read timeout');
   await inTransaction(orm.em, (em) => note(em, 'next'));

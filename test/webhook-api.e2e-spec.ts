@@ -187,7 +187,7 @@ describe('webhooks of a project', () => {
       finish = () => void response.writeHead(204).end();
     });
     const first = ask(project, 'post', `${webhook.at}/test`).then(({ status }) => status);
-    await vi.waitUntil(() => finish !== undefined);
+    await vi.waitUntil(() => finish !== undefined, { timeout: 10_000 });
 
     const second = await ask(project, 'post', `${webhook.at}/test`);
 

@@ -259,7 +259,7 @@ describe('receivers of webhooks', () => {
 
     await change(project, '15');
     await delivery.runOnce();
-    await vi.waitUntil(() => isClosed, { interval: 5 });
+    await vi.waitUntil(() => isClosed, { timeout: 10_000, interval: 5 });
 
     expect(await deliveriesOf(webhook.id)).toEqual([{ attempt: 1, status: 200, reason: null }]);
   });

@@ -243,9 +243,9 @@ describe('control', () => {
     await page.page.waitForSelector('.fixes li');
 
     await keyboard.press('f');
-    await vi.waitUntil(() => page.path().includes('verdict=failed'));
+    await vi.waitUntil(() => page.path().includes('verdict=failed'), { timeout: 10_000 });
     await keyboard.press('f');
-    await vi.waitUntil(() => !page.path().includes('verdict=failed'));
+    await vi.waitUntil(() => !page.path().includes('verdict=failed'), { timeout: 10_000 });
     await tabTo(page, /^Retry the 5 with status_404$/);
     await keyboard.press('Enter');
     await page.shows('Retry 5 failed tokens?');
@@ -276,7 +276,7 @@ describe('control', () => {
     const refreshId = await requestRefresh(test.app, project, tokens);
     const page = await operator.open(`refreshes/${refreshId}`, { before: CLOCK_OF_THE_TEST });
     const work = test.worker.runOnce();
-    await vi.waitUntil(() => test.metadataApi.heldCount === 3);
+    await vi.waitUntil(() => test.metadataApi.heldCount === 3, { timeout: 10_000 });
     const finish = (count: number) => test.metadataApi.respondToHeld(count, { status: 200, body: { name: 'Any' } });
     const announced = () =>
       page.page.$eval('[aria-live=polite]', (region: { textContent: string | null }) => region.textContent);
@@ -287,7 +287,7 @@ describe('control', () => {
     await page.page.evaluate('performance.later += 10_000');
     finish(1);
     await page.shows(/66%/);
-    await vi.waitUntil(async () => (await announced()) === '66% done');
+    await vi.waitUntil(async () => (await announced()) === '66% done', { timeout: 10_000 });
     finish(1);
     await vi.waitUntil(async () => (await announced()) === 'Completed, 0 tokens failed', { timeout: 10_000 });
     test.metadataApi.releaseHeld();

@@ -73,12 +73,15 @@ export class ReplicatedPostgres {
   /** Lets the standby catch up. From then on, it receives nothing. */
   async stopReplication(): Promise<void> {
     await asAdmin(this.primary, (client) =>
-      vi.waitUntil(async () => {
-        const behind = await client.query(
-          'select from pg_stat_replication where replay_lsn is distinct from pg_current_wal_lsn()',
-        );
-        return behind.rowCount === 0;
-      }),
+      vi.waitUntil(
+        async () => {
+          const behind = await client.query(
+            'select from pg_stat_replication where replay_lsn is distinct from pg_current_wal_lsn()',
+          );
+          return behind.rowCount === 0;
+        },
+        { timeout: 10_000 },
+      ),
     );
     this.lines.replication.blackhole();
   }
