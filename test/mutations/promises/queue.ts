@@ -93,7 +93,7 @@ export const QUEUE: readonly Mutation[] = [
     breaks: 'The tokens in flight are joined with each chunk',
     find: 'select lane_id, collection_id, token_id from in_flight)) is true',
     replace: 'select lane_id, collection_id, token_id from in_flight))',
-    suite: 'test/queue-chunks.e2e-spec.ts',
+    suite: 'test/claim-plans.e2e-spec.ts',
     title: 'a claim goes through the tokens in flight once, not once for each refresh that waits',
   },
   {
@@ -104,7 +104,7 @@ export const QUEUE: readonly Mutation[] = [
     find: `offset 0
       ) as chunk`,
     replace: ') as chunk',
-    suite: 'test/queue-chunks.e2e-spec.ts',
+    suite: 'test/claim-plans.e2e-spec.ts',
     title:
       'a claim reads the chunks in flight, and not all chunks of the refreshes of their collections, when statistics are older than the queue',
   },
@@ -114,7 +114,7 @@ export const QUEUE: readonly Mutation[] = [
     breaks: 'The chunks to lock are joined with the table',
     find: 'where id = any(array(select id from first)) and not is_paused',
     replace: 'where id in (select id from first) and not is_paused',
-    suite: 'test/queue-chunks.e2e-spec.ts',
+    suite: 'test/claim-plans.e2e-spec.ts',
     title: 'a claim locks the chunks that it takes without reading the others that are due',
   },
   {
@@ -133,7 +133,7 @@ export const QUEUE: readonly Mutation[] = [
     breaks: 'The planner may read them in the index of another column',
     find: `coalesce(completed_at, 'infinity') = 'infinity'`,
     replace: 'completed_at is null',
-    suite: 'test/queue-chunks.e2e-spec.ts',
+    suite: 'test/claim-plans.e2e-spec.ts',
     title:
       'a claim reads the refreshes of a collection that is being revealed, and no others that are pending, when statistics are',
   },
