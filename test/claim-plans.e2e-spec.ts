@@ -99,8 +99,9 @@ const addRefreshes = async (
     chunks,
     isOther = false,
     isClaimed = false,
+    isDeferred = false,
     due,
-  }: { chunks: number; isOther?: boolean; isClaimed?: boolean; due: string },
+  }: { chunks: number; isOther?: boolean; isClaimed?: boolean; isDeferred?: boolean; due: string },
 ) =>
   test.database.query(
     `with refresh as (
@@ -110,10 +111,10 @@ const addRefreshes = async (
        from nft_metadata.refreshes cross join generate_series(1, $2::int) where id = $1
        returning id, project_id
      )
-     insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
-     select refresh.id, lane.id, 2, now() + $6::interval, $5, array[number::numeric]
+     insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, is_deferred, token_ids)
+     select refresh.id, lane.id, 2, now() + $6::interval, $5, $7, array[number::numeric]
      from refresh join nft_metadata.lanes as lane using (project_id) cross join generate_series(1, $3::int) as number`,
-    [refreshId, count, chunks, isOther, isClaimed, due],
+    [refreshId, count, chunks, isOther, isClaimed, due, isDeferred],
   );
 
 it('a claim reads the chunks in flight, and not all chunks of the refreshes of their collections, when statistics are older than the queue', async () => {
@@ -150,6 +151,39 @@ it('a claim locks the chunks that it takes without reading the others that are d
   expect(chunks.length).toBeGreaterThan(4);
   // The most tokens of one claim are 1,024.
   expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(2000);
+  await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+});
+
+it('a claim reads only the first of the chunks that are deferred', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  const statements = await claimStatements();
+  await addRefreshes(refreshId, 20, { chunks: 1000, isDeferred: true, due: '1 minute' });
+  await requestRefresh(test.app, project, ['1']);
+
+  const reads = await explainReads(test.database.url, statements);
+
+  const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+  expect(chunks.map(({ index }) => index)).toContain('refresh_chunks_deferred');
+  expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(300);
+  await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+});
+
+it('a claim does not read the chunks that wait for a retry, when statistics are of a time at which all were deferred', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  const statements = await claimStatements();
+  await addRefreshes(refreshId, 20, { chunks: 1000, isDeferred: true, due: '1 minute' });
+  await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_chunks');
+  await test.database.query('delete from nft_metadata.refresh_chunks where is_deferred');
+  await addRefreshes(refreshId, 20, { chunks: 1000, due: '1 minute' });
+  await requestRefresh(test.app, project, ['1']);
+
+  const reads = await explainReads(test.database.url, statements);
+
+  const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+  expect(chunks.map(({ index }) => index)).toContain('refresh_chunks_deferred');
+  expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(100);
   await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
 });
 

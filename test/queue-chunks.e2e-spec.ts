@@ -352,6 +352,109 @@ describe('coalescing', () => {
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
+  /** Fetches of token 1 are held until they are answered. Time stands still, so that what is deferred is due again only when a test says so. */
+  async function heldFetches(project: TestProject, response: HostResponse = { status: 200, body: { name: 'One' } }) {
+    const waiting: (() => void)[] = [];
+    test.metadataApi.script('1', { ...response, before: () => new Promise<void>((done) => waiting.push(done)) });
+    const chunksWith = async (condition: string) =>
+      (await test.database.query(`select from nft_metadata.refresh_chunks where ${condition}`)).length;
+    await test.database.freezeTime();
+    test.worker.start();
+    return {
+      async claim() {
+        test.worker.wake();
+        await vi.waitUntil(async () => (await chunksWith('due_at <= now() and not is_paused')) === 0, {
+          timeout: 10_000,
+        });
+      },
+      async areHeld(hits: number) {
+        await vi.waitUntil(() => hitsOf('1') === hits && waiting.length > 0, { timeout: 10_000 });
+      },
+      async answer() {
+        for (const respond of waiting.splice(0)) respond();
+        await vi.waitUntil(async () => (await chunksWith('is_claimed')) === 0, { timeout: 10_000 });
+      },
+      async [Symbol.asyncDispose]() {
+        test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+        for (const respond of waiting.splice(0)) respond();
+        await test.worker.stop();
+        await test.database.unfreezeTime();
+        await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+      },
+    };
+  }
+
+  it.each([
+    { kind: 'an interactive', tokens: ['1'], response: { status: 200, body: { name: 'One' } }, verdict: 'n' },
+    { kind: 'an interactive', tokens: ['1'], response: { status: 404, body: '' }, verdict: 'f' },
+    { kind: 'a larger', tokens: ids(11), response: { status: 404, body: '' }, verdict: 'f' },
+  ])(
+    '$kind refresh of a token that is requested again and again waits for the fetch in flight and one more, if the host responds with $response.status',
+    async ({ tokens, response, verdict }) => {
+      const project = await test.aProject({ tokens });
+      await using fetches = await heldFetches(project, response);
+      const refreshIds = [await requestRefresh(test.app, project, ['1'])];
+      const late: number[] = [];
+      await fetches.claim();
+
+      for (let time = 1; time <= 4; time += 1) {
+        await fetches.areHeld(time);
+        const before = [...refreshIds];
+        // Token 1 of it is deferred. A second later it is due, and still in flight.
+        refreshIds.push(await requestRefresh(test.app, project, tokens));
+        await fetches.claim();
+        await test.database.advance(1);
+        await fetches.claim();
+        await fetches.answer();
+        const left = await Promise.all(before.map(chunksOf));
+        late.push(left.flat().length);
+        // It is requested again as soon as it can be claimed.
+        refreshIds.push(await requestRefresh(test.app, project, ['1']));
+        await fetches.claim();
+      }
+
+      expect(late).toEqual([0, 0, 0, 0]);
+      expect(hitsOf('1')).toBeLessThanOrEqual(5);
+      expect((await resultsOf(refreshIds[1]!))[0]).toMatchObject({ tokenId: '1', verdict });
+    },
+  );
+
+  it('a claim takes no token for a refresh that is paused or waits for a retry, when it takes the token for another one', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    test.metadataApi.respond('2', 200, { name: 'Two' });
+    const retried = await requestRefresh(test.app, project, ['2']);
+    await test.database.query(
+      `update nft_metadata.refresh_chunks set due_at = now() + interval '20 seconds', attempt_count = 1 where refresh_id = $1`,
+      [retried],
+    );
+    await using fetches = await heldFetches(project);
+    const inFlight = await requestRefresh(test.app, project, ['1']);
+    await fetches.claim();
+    await fetches.areHeld(1);
+    const [paused, beingPaused, deferred] = await Promise.all(
+      Array.from({ length: 3 }, () => requestRefresh(test.app, project, ['1'])),
+    );
+    await fetches.claim();
+    await test.app.get(Refreshes).pause(paused!);
+    // The sweep has not paused its chunk yet.
+    await test.database.query(
+      `update nft_metadata.refreshes set paused_at = now(), sweep_due_at = now() + interval '30 seconds' where id = $1`,
+      [beingPaused],
+    );
+    await fetches.answer();
+
+    const newer = await requestRefresh(test.app, project, ['1', '2']);
+    await fetches.claim();
+    await fetches.areHeld(2);
+    await fetches.answer();
+
+    const counts = [];
+    for (const refreshId of [retried, inFlight, paused!, beingPaused!, deferred!, newer]) {
+      counts.push((await resultsOf(refreshId)).length);
+    }
+    expect(counts).toEqual([0, 1, 0, 0, 1, 2]);
+  });
+
   it('a worker neither waits for the claim of another one, nor claims the same token for a newer refresh beside it', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, { name: 'One' });
