@@ -352,7 +352,7 @@ describe('coalescing', () => {
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
-  /** Fetches of token 1 are held until they are answered. Time stands still, so that what is deferred is due again only when a test says so. */
+  /** Fetches of token 1 are held until a test releases them. Time stands still, so that what is deferred is due again only when a test says so. */
   async function heldFetches(project: TestProject, response: HostResponse = { status: 200, body: { name: 'One' } }) {
     const waiting: (() => void)[] = [];
     test.metadataApi.script('1', { ...response, before: () => new Promise<void>((done) => waiting.push(done)) });
@@ -370,13 +370,13 @@ describe('coalescing', () => {
       async areHeld(hits: number) {
         await vi.waitUntil(() => hitsOf('1') === hits && waiting.length > 0, { timeout: 10_000 });
       },
-      async answer() {
-        for (const respond of waiting.splice(0)) respond();
+      async respond() {
+        for (const release of waiting.splice(0)) release();
         await vi.waitUntil(async () => (await chunksWith('is_claimed')) === 0, { timeout: 10_000 });
       },
       async [Symbol.asyncDispose]() {
         test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
-        for (const respond of waiting.splice(0)) respond();
+        for (const release of waiting.splice(0)) release();
         await test.worker.stop();
         await test.database.unfreezeTime();
         await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
@@ -405,7 +405,7 @@ describe('coalescing', () => {
         await fetches.claim();
         await test.database.advance(1);
         await fetches.claim();
-        await fetches.answer();
+        await fetches.respond();
         const left = await Promise.all(before.map(chunksOf));
         late.push(left.flat().length);
         // It is requested again as soon as it can be claimed.
@@ -441,12 +441,12 @@ describe('coalescing', () => {
       `update nft_metadata.refreshes set paused_at = now(), sweep_due_at = now() + interval '30 seconds' where id = $1`,
       [beingPaused],
     );
-    await fetches.answer();
+    await fetches.respond();
 
     const newer = await requestRefresh(test.app, project, ['1', '2']);
     await fetches.claim();
     await fetches.areHeld(2);
-    await fetches.answer();
+    await fetches.respond();
 
     const counts = [];
     for (const refreshId of [retried, inFlight, paused!, beingPaused!, deferred!, newer]) {
