@@ -4,6 +4,7 @@ import { Collections } from '@app/token-store';
 import { Client } from 'pg';
 import { CrashTest, delay, waitUntil } from './support/crash-test.js';
 import { holdClaims } from './support/held-claims.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -494,15 +495,7 @@ async function stoppedAfterTheirSnapshot() {
     create view nft_metadata.metadata_hosts as
       select * from nft_metadata.hosts_behind where host <> 'nowhere.example' or public.stop_here()`);
   return {
-    async areStopped(count: number) {
-      await vi.waitUntil(
-        async () => {
-          const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and not granted`);
-          return rows.length === count;
-        },
-        { timeout: 10_000 },
-      );
-    },
+    areStopped: (count: number) => untilLockWaits(test.database, { count, kinds: ['advisory'] }),
     async continue(number: number) {
       await client.query('select pg_advisory_unlock($1)', [number]);
     },
@@ -611,17 +604,7 @@ async function countDeadlocks(): Promise<number> {
 }
 
 /** Waits until a statement with this part waits for a lock. */
-function blocked(part: string): Promise<unknown> {
-  const isBlocked = async () => {
-    const statements = await test.database.query(
-      `select from pg_stat_activity
-       where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0`,
-      [part],
-    );
-    return statements.length === 1;
-  };
-  return vi.waitUntil(isBlocked, { timeout: 10_000 });
-}
+const blocked = (statement: string) => untilLockWaits(test.database, { count: 1, statement });
 
 /** Somebody else's transaction, which holds its locks until it ends. */
 async function aTransaction(statements: string) {

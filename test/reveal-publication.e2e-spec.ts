@@ -2,6 +2,7 @@ import { EventDelivery, Webhooks } from '@app/metadata-events';
 import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
 import { TraitRecount } from '@app/token-store';
 import { holdRows } from './support/held-rows.js';
+import { cancelLockWaits, untilLockWaits } from './support/lock-waits.js';
 import { control } from './support/refresh-control.js';
 import { expectSucceeded, http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
@@ -24,7 +25,6 @@ import {
   stageReveal,
   tokenPath,
   traitsOf,
-  untilAdvisoryWaiters,
   untilReveal,
   whatReadersSee,
 } from './support/reveals.js';
@@ -630,7 +630,7 @@ describe('beside a publication', () => {
       .set('x-api-key', project.apiKey)
       .expect(200)
       .then(() => done.push('restore'));
-    await untilAdvisoryWaiters(test, 2);
+    await untilLockWaits(test.database, { count: 2, kinds: ['advisory'] });
     const during = [...done];
     await block.release();
     await Promise.all([pushing, restoring]);
@@ -648,15 +648,10 @@ describe('beside a publication', () => {
     await block.reached();
     const owner = { id: project.id, tokensPerHour: null, tokensPerRequest: null };
     const tokens = [{ tokenId: '1', document: { name: 'Pushed' } }];
-    const cancelWaiting = () =>
-      vi.waitUntil(
-        async () =>
-          (
-            await test.database.query(`select pg_cancel_backend(pid) from pg_locks
-              where locktype = 'advisory' and mode = 'ShareLock' and not granted`)
-          ).length > 0,
-        { timeout: 10_000, interval: 20 },
-      );
+    const cancelWaiting = async () => {
+      await untilLockWaits(test.database, { kinds: ['advisory'] });
+      await cancelLockWaits(test.database, { kinds: ['advisory'] });
+    };
 
     const restoring = http(test.app)
       .post(tokenPath(project, '2', '/versions/1/restore'))

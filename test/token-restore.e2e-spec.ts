@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 
@@ -481,15 +482,7 @@ describe('holding a record', () => {
     );
 
     const round = test.worker.runOnce();
-    await vi.waitUntil(
-      async () => {
-        const waiting = await test.database.query(
-          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-        );
-        return waiting.length === 1;
-      },
-      { timeout: 10_000 },
-    );
+    await untilLockWaits(test.database, { count: 1 });
     await ended.commit();
     await round;
 
