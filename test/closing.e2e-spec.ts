@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { AppModule } from '../src/app.module.js';
 import { readEnvironment } from '../src/config/environment.js';
 import { createDatabase } from './support/database.js';
-import { holdRows } from './support/reveals.js';
+import { holdRows } from './support/held-rows.js';
 import { startApp } from './support/start-app.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 

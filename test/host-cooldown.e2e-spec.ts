@@ -1,5 +1,5 @@
 import { http, readErrors, readRefresh } from './support/project-api.js';
-import { holdRows } from './support/reveals.js';
+import { holdRows } from './support/held-rows.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { attemptsOf, freezeTimeWithoutCooldowns, refreshOnce, workSecondsLater } from './support/refresh-steps.js';
 

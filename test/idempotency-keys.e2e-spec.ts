@@ -3,7 +3,7 @@ import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import { control, remainingTokens } from './support/refresh-control.js';
-import { holdRows } from './support/reveals.js';
+import { holdRows } from './support/held-rows.js';
 import { postRefresh } from './support/selections.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';

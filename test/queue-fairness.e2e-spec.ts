@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MetadataHost } from '@app/testing';
 import { Client } from 'pg';
+import { holdRows } from './support/held-rows.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -226,17 +227,6 @@ it('a project does not wait until eight others are finished, the most that one c
 });
 
 describe('ten tokens beside thousands of another project', () => {
-  /** Somebody else's transaction, which holds these rows until it is let go. */
-  async function locking(statement: string, values: unknown[]): Promise<() => Promise<void>> {
-    const client = new Client({ connectionString: test.database.url });
-    await client.connect();
-    await client.query('begin');
-    await client.query(statement, values);
-    return async () => {
-      await client.query('rollback');
-      await client.end();
-    };
-  }
   /** The schedule of the service calls `wake` every second. */
   const untilHits = (count: number, interval = 50) =>
     vi.waitUntil(
@@ -262,7 +252,7 @@ describe('ten tokens beside thousands of another project', () => {
     const bulk: string[] = [];
     for (const from of [1, 1001, 2001, 3001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
     // "no key": claims go on, which refer to the refreshes.
-    const releaseHeld = await locking('select from nft_metadata.refreshes where id = any($1) for no key update', [
+    const held = await holdRows(test, 'select from nft_metadata.refreshes where id = any($1) for no key update', [
       bulk,
     ]);
     test.worker.start();
@@ -274,7 +264,7 @@ describe('ten tokens beside thousands of another project', () => {
     await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });
     const written = (await readRefresh(test.app, large, bulk[0]!))['summary'];
 
-    await releaseHeld();
+    await held.release();
     await vi.waitUntil(
       async () => {
         test.worker.wake();
@@ -336,7 +326,7 @@ describe('ten tokens beside thousands of another project', () => {
     ];
     const bulk = await requestRefresh(test.app, large, ids(1000));
     // The first claim for a host is of some tokens of a chunk. It waits, because the chunk of the others refers to the refresh.
-    const releaseHeld = await locking('select from nft_metadata.refreshes where id = $1 for update', [bulk]);
+    const held = await holdRows(test, 'select from nft_metadata.refreshes where id = $1 for update', [bulk]);
     test.worker.start();
     await vi.waitUntil(async () => (await statementsThatWait('insert into nft_metadata.refresh_chunks')) === 1, {
       timeout: 30_000,
@@ -346,7 +336,7 @@ describe('ten tokens beside thousands of another project', () => {
     await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });
     const hits = otherHost.totalHits;
 
-    await releaseHeld();
+    await held.release();
     await vi.waitUntil(() => isCompleted(large, bulk), { timeout: 30_000, interval: 200 });
     await test.worker.stop();
     expect(hits).toBe(0);

@@ -1,6 +1,6 @@
 import { Projects } from '@app/project-auth';
 import { http, signedHeaders } from './support/project-api.js';
-import { holdRows } from './support/reveals.js';
+import { holdRows } from './support/held-rows.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;

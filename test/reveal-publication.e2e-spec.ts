@@ -1,6 +1,7 @@
 import { EventDelivery, Webhooks } from '@app/metadata-events';
 import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
 import { TraitRecount } from '@app/token-store';
+import { holdRows } from './support/held-rows.js';
 import { control } from './support/refresh-control.js';
 import { expectSucceeded, http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
@@ -13,7 +14,6 @@ import {
   egg,
   eventsOf,
   expectExactCounts,
-  holdRows,
   namesOf,
   postReveal,
   publishReveal,

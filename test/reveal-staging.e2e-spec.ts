@@ -3,6 +3,7 @@ import { inTransaction } from '@app/database';
 import { MetadataRefreshService, Refreshes, RefreshRetention } from '@app/metadata-refresh';
 import { StagingStore, type StagedDocument } from '@app/token-store';
 import { emptyMetadata } from './support/empty-metadata.js';
+import { holdRows } from './support/held-rows.js';
 import { control } from './support/refresh-control.js';
 import { http, readAttempts, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
@@ -12,7 +13,6 @@ import {
   createReveal,
   dragon,
   expectExactCounts,
-  holdRows,
   postReveal,
   publishReveal,
   readReveal,

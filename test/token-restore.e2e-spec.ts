@@ -3,7 +3,7 @@ import { Collections, TokenStore } from '@app/token-store';
 import { Client } from 'pg';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
-import { holdRows } from './support/reveals.js';
+import { holdRows } from './support/held-rows.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 

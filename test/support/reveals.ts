@@ -1,6 +1,6 @@
 import { EventDelivery } from '@app/metadata-events';
 import { TokenStore, TraitRecount } from '@app/token-store';
-import { Client } from 'pg';
+import { holdRows } from './held-rows.js';
 import { http } from './project-api.js';
 import { refreshOnce } from './refresh-steps.js';
 import type { TestApp, TestProject } from './start-app.js';
@@ -191,32 +191,6 @@ export async function blockPublication(test: Pick<TestApp, 'database'>, { collec
   return holdRows(test, 'select from nft_metadata.collection_traits where collection_id = $1 for update', [
     collectionId,
   ]);
-}
-
-/** Runs a statement in a transaction that stays open until `release`, which rolls it back, or until `commit`. */
-export async function holdRows({ database }: Pick<TestApp, 'database'>, statement: string, values: unknown[]) {
-  const client = new Client({ connectionString: database.url });
-  await client.connect();
-  await client.query('begin');
-  await client.query(statement, values);
-  return {
-    /** Waits until so many others wait for a row, of these or of others. */
-    reached: (waiters = 1) =>
-      vi.waitUntil(
-        async () => {
-          const [row] = await database.query<{ waiting: number }>(
-            `select count(*)::int as waiting from pg_locks where locktype in ('transactionid', 'tuple') and not granted`,
-          );
-          return row!.waiting >= waiters;
-        },
-        { timeout: 10_000, interval: 20 },
-      ),
-    release: () => client.end(),
-    commit: async () => {
-      await client.query('commit');
-      await client.end();
-    },
-  };
 }
 
 /** Waits until so many transactions wait for an advisory lock. */
