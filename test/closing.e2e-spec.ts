@@ -6,6 +6,7 @@ import { AppModule } from '../src/app.module.js';
 import { readEnvironment } from '../src/config/environment.js';
 import { createDatabase } from './support/database.js';
 import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { startApp } from './support/start-app.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
@@ -55,13 +56,7 @@ it('an application that is closed while it looks for ended holds removes those t
   );
   const looking = await holdRows(test, 'lock table nft_metadata.tokens in access exclusive mode', []);
   test.worker.start();
-  await vi.waitUntil(
-    async () => {
-      const waiting = await test.database.query(`select from pg_locks where locktype = 'relation' and not granted`);
-      return waiting.length > 0;
-    },
-    { timeout: 10_000 },
-  );
+  await untilLockWaits(test.database, { kinds: ['relation'] });
 
   const closing = test.app.close();
   await vi.waitUntil(

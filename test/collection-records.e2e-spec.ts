@@ -4,6 +4,7 @@ import { CollectionRecords } from '@app/metadata-refresh';
 import { Anvil } from '@app/testing';
 import { CollectionProfiles, Collections } from '@app/token-store';
 import { AbiCoder, Interface, type BaseContract } from 'ethers';
+import { profileNamed } from './support/collection-names.js';
 import { commandLine } from './support/command-line.js';
 import { http } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';
@@ -471,19 +472,10 @@ describe('changes', () => {
   });
 
   it('pushed metadata stays if the policy of the collection says so; otherwise the later one counts', async () => {
-    const pushed = {
-      name: 'Pushed',
-      symbol: null,
-      description: null,
-      image: null,
-      externalLink: null,
-      contractUri: null,
-      baseUri: null,
-    };
     const project = await aCollection(cards);
     const [collections, records] = [test.app.get(Collections), test.app.get(CollectionRecords)];
     const find = async () => (await collections.find(project.collectionId))!;
-    await records.push(project.collectionId, pushed);
+    await records.push(project.collectionId, profileNamed('Pushed'));
     await deliver();
     expect(events.splice(0)).toMatchObject([{ source: 'pushed', changedFields: ['name'] }]);
 

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { removeCollection } from '../src/cli/collection-removal.js';
 import type { Session } from '../src/cli/session.js';
 import { Listings } from '../src/listings/listings.js';
+import { cancelLockWaits, untilLockWaits } from './support/lock-waits.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { explainReads, captureStatements } from './support/statements.js';
@@ -17,11 +18,6 @@ beforeAll(async () => {
   store = test.app.get(TokenStore);
 });
 afterAll(() => test.stop());
-
-const waiting = () =>
-  test.database.query<{ pid: number }>(
-    `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-  );
 
 async function transaction(): Promise<Client> {
   const client = new Client({ connectionString: test.database.url });
@@ -117,7 +113,7 @@ describe('removing a collection', () => {
     ]);
 
     const removing = collections.remove(project.collectionId);
-    await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+    await untilLockWaits(test.database);
     const late = store.registerTokens(project.collectionId, ['3']).catch((error: unknown) => error);
     await registering.query('commit');
     await registering.end();
@@ -145,9 +141,9 @@ describe('removing a collection', () => {
       await holding.query(`select from ${table} where collection_id = $1 for update`, [project.collectionId]);
 
       const interrupted = removeCollection(session, project.collectionId).catch(String);
-      await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+      await untilLockWaits(test.database);
       await expect(listings.putUp([{ ...listing, tokenId: '2' }])).rejects.toThrow(UnknownCollection);
-      for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
+      await cancelLockWaits(test.database);
       expect(await interrupted).toMatch(/canceling statement/);
       await holding.end();
 
@@ -166,10 +162,10 @@ describe('removing a collection', () => {
     const listing = { collectionId: project.collectionId, tokenId: '1', seller: `0x${'5'.repeat(40)}` };
     const listings = test.app.get(Listings);
     const puttingUp = listings.putUp([{ ...listing, price: '1', currency: 'ETH' }]);
-    await vi.waitUntil(async () => (await waiting()).length === 1, { timeout: 30_000, interval: 20 });
+    await untilLockWaits(test.database, { count: 1 });
 
     const removing = collections.remove(project.collectionId, () => listings.deleteByCollection(project.collectionId));
-    await vi.waitUntil(async () => (await waiting()).length === 2, { timeout: 30_000, interval: 20 });
+    await untilLockWaits(test.database, { count: 2 });
     await tokens.query('commit');
     await tokens.end();
     await Promise.all([puttingUp, removing]);

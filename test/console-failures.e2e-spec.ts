@@ -6,7 +6,7 @@ import {
 } from '../libs/console/src/wire/index.js';
 import { ConsoleVisitor } from './support/console.js';
 import { startConsoleApp } from './support/console-app.js';
-import { captureStatements, explainReads } from './support/statements.js';
+import { captureStatements, explainLargestStep, explainReads } from './support/statements.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import type { TestApp, TestProject } from './support/start-app.js';
 
@@ -337,4 +337,78 @@ describe('what a page of failures costs', () => {
       }
     }
   });
+
+  /** Each has two failures for each of two reasons, the newest a second from now. */
+  async function seedRefreshes(like: string, count: number): Promise<void> {
+    await test.database.query(
+      `with added as (
+         insert into nft_metadata.refreshes
+           (id, project_id, collection_id, collection_address, source, total, failed, created_at, completed_at)
+         select gen_random_uuid(), project_id, gen_random_uuid(), collection_address,
+           jsonb_build_object('kind', 'url', 'url', 'https://' || n || '.example/{id}'), 4, 4,
+           now() - n * interval '0.1 seconds', now() - n * interval '0.1 seconds'
+         from nft_metadata.refreshes cross join generate_series(1, $2::int) as n where id = $1
+         returning id, completed_at
+       )
+       insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
+       select id, token, 'https://api.example', 'unable_to_retrieve_metadata', (array['timeout', 'tls'])[1 + token % 2],
+         completed_at
+       from added cross join generate_series(1, 4) as token`,
+      [like, count],
+    );
+  }
+
+  it.each(['a few failures', 'failures of one refresh', 'refreshes that all ran', 'all there is'])(
+    'is the same with failures of 5,100 refreshes, each read in its index and compared with no other, if statistics know %s',
+    async (known) => {
+      const { project, refreshId } = await aProjectWithFailures();
+      await aProjectWithFailures();
+      if (known === 'failures of one refresh') {
+        await test.database.query('delete from nft_metadata.refresh_errors where refresh_id <> $1', [refreshId]);
+        await seedFailures(refreshId, 100);
+      }
+      const setRunning = (isRunning: boolean) =>
+        test.database.query(
+          `update nft_metadata.refreshes
+           set total = succeeded + failed + $1, completed_at = case $1 when 0 then now() end`,
+          [isRunning ? 1 : 0],
+        );
+      if (known === 'refreshes that all ran') await setRunning(true);
+      // As autovacuum does it: before they fail.
+      await test.database.query(`
+        alter table nft_metadata.refreshes set (autovacuum_enabled = false);
+        alter table nft_metadata.refresh_errors set (autovacuum_enabled = false);
+        analyze nft_metadata.refreshes, nft_metadata.refresh_errors`);
+      if (known === 'refreshes that all ran') await setRunning(false);
+      await seedRefreshes(refreshId, 5100);
+      if (known === 'all there is') {
+        await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_errors');
+      }
+      const partner = await aPartner(project);
+
+      for (const visitor of [operator, partner]) {
+        for (const path of [
+          'failures?since=7d',
+          'failures?since=1h&group=host&reason=tls',
+          'failures?since=24h&group=collection&host=7.example',
+          `failures?since=24h&group=collection&project=${project.id}`,
+          'failures/tokens?since=7d',
+          'failures/tokens?since=24h&reason=tls',
+          'overview',
+        ]) {
+          const statements = await captureStatements(() => visitor.get(path).expect(200));
+          const reads = await explainReads(test.database.url, statements);
+          const failures = reads.filter(({ table }) => table === 'refresh_errors');
+          const others = failures.filter(
+            ({ index = '', rows }) => !/^refresh_errors_(newest|page|reason)$/.test(index) || rows > 21_000,
+          );
+          const largest = await explainLargestStep(test.database.url, statements);
+
+          expect({ path, read: failures.length > 0, others }).toEqual({ path, read: true, others: [] });
+          // Of 20,500 failures, and of the keys of 100 groups.
+          expect({ path, largest }).toEqual({ path, largest: expect.toSatisfy((rows: number) => rows < 50_000) });
+        }
+      }
+    },
+  );
 });

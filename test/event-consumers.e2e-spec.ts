@@ -22,6 +22,7 @@ import { holdPublications } from './support/held-claims.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { fetchModules } from './support/fetch-modules.js';
+import { untilLockWaits } from './support/lock-waits.js';
 
 let test: TestApp;
 let events: MetadataEvents;
@@ -314,15 +315,7 @@ describe('order and completeness', () => {
     // The second process sees an event with a smaller id than the first one, which it publishes as well.
     await early.commit();
     const second = other.runOnce();
-    await vi.waitUntil(
-      async () => {
-        const waiting = await test.database.query(
-          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-        );
-        return waiting.length === 2;
-      },
-      { timeout: 10_000 },
-    );
+    await untilLockWaits(test.database, { count: 2 });
     await publications.release();
     await Promise.all([first, second]);
     await delivery.runOnce();

@@ -4,6 +4,7 @@ import type { App } from 'supertest/types.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import { control, remainingTokens } from './support/refresh-control.js';
 import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { postRefresh } from './support/selections.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -58,15 +59,7 @@ it('requests with the same Idempotency-Key that reach several processes at the s
     ),
   );
   // One process has saved the key and waits for the quota, the others wait for its key.
-  await vi.waitUntil(
-    async () => {
-      const waiting = await test.database.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      );
-      return waiting.length === 3;
-    },
-    { timeout: 10_000 },
-  );
+  await untilLockWaits(test.database, { count: 3 });
   await quota.release();
   const responses = await sent;
 

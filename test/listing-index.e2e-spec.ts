@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { Listings } from '../src/listings/listings.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -10,9 +11,6 @@ beforeAll(async () => {
 });
 afterAll(() => test.stop());
 
-const waiting = () =>
-  test.database.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
-
 it('a listing that is put up for sale while its token is written has the new traits', async () => {
   const writing = new Client({ connectionString: test.database.url });
   await writing.connect();
@@ -20,7 +18,7 @@ it('a listing that is put up for sale while its token is written has the new tra
   await writing.query('select from nft_metadata.tokens where token_id = 1 for no key update');
   const listing = { collectionId: project.collectionId, tokenId: '1', price: '1', currency: 'ETH' };
   const putting = test.app.get(Listings).putUp([{ ...listing, seller: `0x${'5'.repeat(40)}` }]);
-  await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+  await untilLockWaits(test.database);
   await writing.query(
     `insert into nft_metadata.token_search
      select collection_id, id, token_id, 'in between', '{7}', '{}' from nft_metadata.tokens where token_id = 1`,

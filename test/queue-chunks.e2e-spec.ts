@@ -4,9 +4,9 @@ import { Collections } from '@app/token-store';
 import { Client } from 'pg';
 import { CrashTest, delay, waitUntil } from './support/crash-test.js';
 import { holdClaims } from './support/held-claims.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { captureStatements, explainLargestStep, explainReads } from './support/statements.js';
 import { ids } from './support/token-ids.js';
 
 let test: TestApp;
@@ -353,6 +353,109 @@ describe('coalescing', () => {
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
+  /** Fetches of token 1 are held until a test releases them. Time stands still, so that what is deferred is due again only when a test says so. */
+  async function heldFetches(project: TestProject, response: HostResponse = { status: 200, body: { name: 'One' } }) {
+    const waiting: (() => void)[] = [];
+    test.metadataApi.script('1', { ...response, before: () => new Promise<void>((done) => waiting.push(done)) });
+    const chunksWith = async (condition: string) =>
+      (await test.database.query(`select from nft_metadata.refresh_chunks where ${condition}`)).length;
+    await test.database.freezeTime();
+    test.worker.start();
+    return {
+      async claim() {
+        test.worker.wake();
+        await vi.waitUntil(async () => (await chunksWith('due_at <= now() and not is_paused')) === 0, {
+          timeout: 10_000,
+        });
+      },
+      async areHeld(hits: number) {
+        await vi.waitUntil(() => hitsOf('1') === hits && waiting.length > 0, { timeout: 10_000 });
+      },
+      async respond() {
+        for (const release of waiting.splice(0)) release();
+        await vi.waitUntil(async () => (await chunksWith('is_claimed')) === 0, { timeout: 10_000 });
+      },
+      async [Symbol.asyncDispose]() {
+        test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+        for (const release of waiting.splice(0)) release();
+        await test.worker.stop();
+        await test.database.unfreezeTime();
+        await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
+      },
+    };
+  }
+
+  it.each([
+    { kind: 'an interactive', tokens: ['1'], response: { status: 200, body: { name: 'One' } }, verdict: 'n' },
+    { kind: 'an interactive', tokens: ['1'], response: { status: 404, body: '' }, verdict: 'f' },
+    { kind: 'a larger', tokens: ids(11), response: { status: 404, body: '' }, verdict: 'f' },
+  ])(
+    '$kind refresh of a token that is requested again and again waits for the fetch in flight and one more, if the host responds with $response.status',
+    async ({ tokens, response, verdict }) => {
+      const project = await test.aProject({ tokens });
+      await using fetches = await heldFetches(project, response);
+      const refreshIds = [await requestRefresh(test.app, project, ['1'])];
+      const late: number[] = [];
+      await fetches.claim();
+
+      for (let time = 1; time <= 4; time += 1) {
+        await fetches.areHeld(time);
+        const before = [...refreshIds];
+        // Token 1 of it is deferred. A second later it is due, and still in flight.
+        refreshIds.push(await requestRefresh(test.app, project, tokens));
+        await fetches.claim();
+        await test.database.advance(1);
+        await fetches.claim();
+        await fetches.respond();
+        const left = await Promise.all(before.map(chunksOf));
+        late.push(left.flat().length);
+        // It is requested again as soon as it can be claimed.
+        refreshIds.push(await requestRefresh(test.app, project, ['1']));
+        await fetches.claim();
+      }
+
+      expect(late).toEqual([0, 0, 0, 0]);
+      expect(hitsOf('1')).toBeLessThanOrEqual(5);
+      expect((await resultsOf(refreshIds[1]!))[0]).toMatchObject({ tokenId: '1', verdict });
+    },
+  );
+
+  it('a claim takes no token for a refresh that is paused or waits for a retry, when it takes the token for another one', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    test.metadataApi.respond('2', 200, { name: 'Two' });
+    const retried = await requestRefresh(test.app, project, ['2']);
+    await test.database.query(
+      `update nft_metadata.refresh_chunks set due_at = now() + interval '20 seconds', attempt_count = 1 where refresh_id = $1`,
+      [retried],
+    );
+    await using fetches = await heldFetches(project);
+    const inFlight = await requestRefresh(test.app, project, ['1']);
+    await fetches.claim();
+    await fetches.areHeld(1);
+    const [paused, beingPaused, deferred] = await Promise.all(
+      Array.from({ length: 3 }, () => requestRefresh(test.app, project, ['1'])),
+    );
+    await fetches.claim();
+    await test.app.get(Refreshes).pause(paused!);
+    // The sweep has not paused its chunk yet.
+    await test.database.query(
+      `update nft_metadata.refreshes set paused_at = now(), sweep_due_at = now() + interval '30 seconds' where id = $1`,
+      [beingPaused],
+    );
+    await fetches.respond();
+
+    const newer = await requestRefresh(test.app, project, ['1', '2']);
+    await fetches.claim();
+    await fetches.areHeld(2);
+    await fetches.respond();
+
+    const counts = [];
+    for (const refreshId of [retried, inFlight, paused!, beingPaused!, deferred!, newer]) {
+      counts.push((await resultsOf(refreshId)).length);
+    }
+    expect(counts).toEqual([0, 1, 0, 0, 1, 2]);
+  });
+
   it('a worker neither waits for the claim of another one, nor claims the same token for a newer refresh beside it', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, { name: 'One' });
@@ -392,15 +495,7 @@ async function stoppedAfterTheirSnapshot() {
     create view nft_metadata.metadata_hosts as
       select * from nft_metadata.hosts_behind where host <> 'nowhere.example' or public.stop_here()`);
   return {
-    async areStopped(count: number) {
-      await vi.waitUntil(
-        async () => {
-          const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and not granted`);
-          return rows.length === count;
-        },
-        { timeout: 10_000 },
-      );
-    },
+    areStopped: (count: number) => untilLockWaits(test.database, { count, kinds: ['advisory'] }),
     async continue(number: number) {
       await client.query('select pg_advisory_unlock($1)', [number]);
     },
@@ -509,17 +604,7 @@ async function countDeadlocks(): Promise<number> {
 }
 
 /** Waits until a statement with this part waits for a lock. */
-function blocked(part: string): Promise<unknown> {
-  const isBlocked = async () => {
-    const statements = await test.database.query(
-      `select from pg_stat_activity
-       where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0`,
-      [part],
-    );
-    return statements.length === 1;
-  };
-  return vi.waitUntil(isBlocked, { timeout: 10_000 });
-}
+const blocked = (statement: string) => untilLockWaits(test.database, { count: 1, statement });
 
 /** Somebody else's transaction, which holds its locks until it ends. */
 async function aTransaction(statements: string) {
@@ -700,178 +785,6 @@ it('tokens that wait for a retry after the same response share a chunk, however 
   await lingering.database.advance(26);
   await lingering.worker.runOnce();
   await expectSucceeded(lingering.app, project, refreshId, 40);
-});
-
-describe('claims', () => {
-  const claimStatements = async () => {
-    const statements = await captureStatements(() => test.worker.runOnce());
-    return statements.filter(({ text }) => /set_config|refresh_chunks/.test(text));
-  };
-
-  it('a claim never reads finished tokens, and no more chunks than it needs, when statistics are older than the queue', async () => {
-    const [busy, project] = [await test.aProject({ tokens: ids(10) }), await test.aProject({ tokens: ids(10) })];
-    // Two lanes of one host. Autovacuum has analysed the table while it was empty.
-    await test.database.query('analyze nft_metadata.refresh_chunks');
-    const blocked = await requestRefresh(test.app, busy, ids(10));
-    const refreshId = await requestRefresh(test.app, project, ids(10));
-    await test.database.query(
-      `insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
-       select refresh_id, lane_id, priority, now() + interval '1 hour', number % 2 = 0, array[number::numeric]
-       from nft_metadata.refresh_chunks cross join generate_series(100000, 120000) as number where refresh_id = $1`,
-      [blocked],
-    );
-    await test.database.query(
-      `insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
-       select $1, now(), 1, 'u', number from generate_series(1, 100000) as number`,
-      [blocked],
-    );
-    await test.database.query(
-      `delete from nft_metadata.refresh_chunks where refresh_id = $1 and first_token_id < 100`,
-      [blocked],
-    );
-
-    const statements = await claimStatements();
-    await expectSucceeded(test.app, project, refreshId, 10);
-    // The chunk is due again, to explain the same statements.
-    await requestRefresh(test.app, project, ids(10));
-    const reads = await explainReads(test.database.url, statements);
-
-    expect(reads.filter(({ table }) => table === 'refresh_results').map(({ rows }) => rows)).toEqual([]);
-    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
-    expect(chunks.length).toBeGreaterThan(2);
-    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(100);
-    await test.database.query('delete from nft_metadata.refreshes where id = $1', [blocked]);
-  });
-
-  it.each(['older than the queue', 'new'])(
-    'a claim reads the refreshes of a collection that is being revealed, and no others that are pending, when statistics are %s',
-    async (statistics) => {
-      const [revealed, project] = [await test.aProject({ tokens: ['1'] }), await test.aProject({ tokens: ['1'] })];
-      const finished = await requestRefresh(test.app, project, ['1']);
-      await test.worker.runOnce();
-      // Autovacuum has analysed the table while no refresh was pending.
-      await test.database.query('analyze nft_metadata.refreshes');
-      await requestRefresh(test.app, revealed, ['1']);
-      await test.database.query(
-        `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
-         select gen_random_uuid(), project_id, gen_random_uuid(), collection_address, source, 1, created_at
-         from nft_metadata.refreshes cross join generate_series(1, 20000) where id = $1`,
-        [finished],
-      );
-      await test.database.query(
-        `insert into nft_metadata.reveals (
-           id, project_id, collection_id, collection_address, refresh_id, job, publish, min_succeeded, total, created_at, expires_at
-         ) values (gen_random_uuid(), $1, $2, $3, gen_random_uuid(), 'publish', 'manual', 1, 1, now(), now() + interval '1 day')`,
-        [revealed.id, revealed.collectionId, revealed.collectionAddress],
-      );
-      if (statistics === 'new') await test.database.query('analyze nft_metadata.refreshes');
-      test.metadataApi.hits.clear();
-
-      const refreshId = await requestRefresh(test.app, project, ['1']);
-      const statements = await claimStatements();
-      await expectSucceeded(test.app, project, refreshId, 1);
-      const hits = test.metadataApi.totalHits;
-      // The chunk is due again, to explain the same statements.
-      await requestRefresh(test.app, project, ['1']);
-      const reads = await explainReads(test.database.url, statements);
-
-      expect(hits).toBe(1);
-      const pending = reads.filter(({ table }) => table === 'refreshes');
-      expect(pending.map(({ index }) => index)).toContain('refreshes_pending');
-      expect(Math.max(...pending.map(({ rows }) => rows))).toBeLessThan(100);
-      await test.database.query('delete from nft_metadata.reveals where collection_id = $1', [revealed.collectionId]);
-      await test.database.query('delete from nft_metadata.refreshes where project_id = any($1)', [
-        [revealed.id, project.id],
-      ]);
-    },
-  );
-
-  /** Refreshes with chunks of one token each. All are of the project of `refreshId`, and of its collection unless it says `isOther`. */
-  const addRefreshes = async (
-    refreshId: string,
-    count: number,
-    {
-      chunks,
-      isOther = false,
-      isClaimed = false,
-      due,
-    }: { chunks: number; isOther?: boolean; isClaimed?: boolean; due: string },
-  ) =>
-    test.database.query(
-      `with refresh as (
-         insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
-         select gen_random_uuid(), project_id, case when $4 then gen_random_uuid() else collection_id end, collection_address, source, $3::int,
-           created_at
-         from nft_metadata.refreshes cross join generate_series(1, $2::int) where id = $1
-         returning id, project_id
-       )
-       insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
-       select refresh.id, lane.id, 2, now() + $6::interval, $5, array[number::numeric]
-       from refresh join nft_metadata.lanes as lane using (project_id) cross join generate_series(1, $3::int) as number`,
-      [refreshId, count, chunks, isOther, isClaimed, due],
-    );
-
-  it('a claim reads the chunks in flight, and not all chunks of the refreshes of their collections, when statistics are older than the queue', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    const refreshId = await requestRefresh(test.app, project, ['1']);
-    const statements = await claimStatements();
-    // Autovacuum has analysed the tables while many chunks were being fetched, and each collection had one refresh.
-    await addRefreshes(refreshId, 3000, { chunks: 10, isOther: true, due: '1 hour' });
-    await addRefreshes(refreshId, 100, { chunks: 50, isOther: true, isClaimed: true, due: '1 hour' });
-    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_chunks');
-    await test.database.query('delete from nft_metadata.refresh_chunks where is_claimed');
-    await addRefreshes(refreshId, 200, { chunks: 50, due: '1 hour' });
-    await addRefreshes(refreshId, 1, { chunks: 1, isClaimed: true, due: '1 hour' });
-    await requestRefresh(test.app, project, ['1']);
-
-    const reads = await explainReads(test.database.url, statements);
-
-    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
-    expect(chunks.length).toBeGreaterThan(4);
-    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(100);
-    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
-  });
-
-  it('a claim locks the chunks that it takes without reading the others that are due', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    const refreshId = await requestRefresh(test.app, project, ['1']);
-    const statements = await claimStatements();
-    await addRefreshes(refreshId, 20, { chunks: 1000, due: '-1 second' });
-    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_chunks');
-
-    const reads = await explainReads(test.database.url, statements);
-
-    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
-    expect(chunks.length).toBeGreaterThan(4);
-    // The most tokens of one claim are 1,024.
-    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(2000);
-    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
-  });
-
-  it('a claim goes through the tokens in flight once, not once for each refresh that waits', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    const refreshId = await requestRefresh(test.app, project, ['1']);
-    const statements = await claimStatements();
-    // Refreshes of one token each: half of them are being fetched.
-    await test.database.query(
-      `with refresh as (
-         insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
-         select gen_random_uuid(), project_id, collection_id, collection_address, source, 1, created_at
-         from nft_metadata.refreshes cross join generate_series(1, 10000) where id = $1
-         returning id
-       )
-       insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
-       select refresh.id, lane.id, 0, now() + case when number % 2 = 0 then interval '-1 second' else interval '1 minute' end,
-         number % 2 = 1, array[(number * 7919) % 10007]
-       from (select id, row_number() over () as number from refresh) as refresh
-       cross join (select id from nft_metadata.lanes where project_id = $2) as lane`,
-      [refreshId, project.id],
-    );
-
-    expect(await explainLargestStep(test.database.url, statements)).toBeLessThan(20_000);
-
-    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
-  });
 });
 
 /** Some fail, some are retried, and some take longer than others. */

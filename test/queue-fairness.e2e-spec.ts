@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MetadataHost } from '@app/testing';
 import { Client } from 'pg';
 import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -236,14 +237,6 @@ describe('ten tokens beside thousands of another project', () => {
       },
       { timeout: 60_000, interval },
     );
-  const statementsThatWait = async (part: string) =>
-    (
-      await test.database.query(
-        `select from pg_stat_activity
-         where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0`,
-        [part],
-      )
-    ).length;
   it('a request for ten tokens does not wait until the results of thousands of others are written, however many there are', async () => {
     const [large, small] = [
       await test.aProject({ tokens: ids(4000) }),
@@ -258,7 +251,7 @@ describe('ten tokens beside thousands of another project', () => {
     test.worker.start();
     // Two batches that are being written, and as many results as may wait.
     await untilHits(1500);
-    await vi.waitUntil(async () => (await statementsThatWait('nft_metadata')) === 2, { timeout: 30_000 });
+    await untilLockWaits(test.database, { count: 2, statement: 'nft_metadata' });
 
     const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
     await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });
@@ -328,9 +321,7 @@ describe('ten tokens beside thousands of another project', () => {
     // The first claim for a host is of some tokens of a chunk. It waits, because the chunk of the others refers to the refresh.
     const held = await holdRows(test, 'select from nft_metadata.refreshes where id = $1 for update', [bulk]);
     test.worker.start();
-    await vi.waitUntil(async () => (await statementsThatWait('insert into nft_metadata.refresh_chunks')) === 1, {
-      timeout: 30_000,
-    });
+    await untilLockWaits(test.database, { count: 1, statement: 'insert into nft_metadata.refresh_chunks' });
 
     const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
     await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });

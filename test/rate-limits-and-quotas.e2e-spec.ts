@@ -1,6 +1,7 @@
 import { Projects } from '@app/project-auth';
 import { http, signedHeaders } from './support/project-api.js';
 import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -137,15 +138,7 @@ describe('tokens per hour', () => {
           .send({ collection_address: project.collectionAddress, token_ids: ['1', '2'] }),
       ),
     );
-    await vi.waitUntil(
-      async () => {
-        const waiting = await test.database.query(
-          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-        );
-        return waiting.length === 2;
-      },
-      { timeout: 10_000 },
-    );
+    await untilLockWaits(test.database, { count: 2 });
     await quota.release();
     const responses = await asked;
 

@@ -3,6 +3,7 @@ import { TokenStore } from '@app/token-store';
 import { Client } from 'pg';
 import { emptyMetadata } from './support/empty-metadata.js';
 import { fillCollection } from './support/large-collection.js';
+import { cancelLockWaits, untilLockWaits } from './support/lock-waits.js';
 import { control } from './support/refresh-control.js';
 import { http } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
@@ -189,12 +190,8 @@ describe('a reveal whose changes cannot be read in time', () => {
     await blocker.connect();
     await blocker.query('begin; lock table nft_metadata.staged_documents in access exclusive mode');
     const cancelWaiting = async () => {
-      const waiting = `select pg_cancel_backend(pid) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock' and query like '%staged_documents%'`;
-      await vi.waitUntil(async () => (await test.database.query(waiting)).length > 0, {
-        timeout: 10_000,
-        interval: 10,
-      });
+      await untilLockWaits(test.database, { statement: 'staged_documents' });
+      await cancelLockWaits(test.database, { statement: 'staged_documents' });
     };
 
     const [reveal] = await Promise.all([revealRequest(test, project, 'get', revealId), cancelWaiting()]);

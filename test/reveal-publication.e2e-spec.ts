@@ -2,9 +2,10 @@ import { EventDelivery, Webhooks } from '@app/metadata-events';
 import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
 import { TraitRecount } from '@app/token-store';
 import { holdRows } from './support/held-rows.js';
+import { cancelLockWaits, untilLockWaits } from './support/lock-waits.js';
 import { control } from './support/refresh-control.js';
 import { expectSucceeded, http, readRefresh, requestRefresh } from './support/project-api.js';
-import { refreshOnce } from './support/refresh-steps.js';
+import { inSeconds, refreshOnce } from './support/refresh-steps.js';
 import {
   aProjectWithEggs,
   blockPublication,
@@ -24,7 +25,6 @@ import {
   stageReveal,
   tokenPath,
   traitsOf,
-  untilAdvisoryWaiters,
   untilReveal,
   whatReadersSee,
 } from './support/reveals.js';
@@ -47,12 +47,6 @@ afterEach(async () => {
   test.metadataApi.forgetScripts();
   await expectExactCounts(test);
 });
-
-/** The time of the database in a number of seconds. */
-async function inSeconds(seconds: number): Promise<string> {
-  const [row] = await test.database.query<{ time: Date }>(`select now() + $1 * interval '1 second' as time`, [seconds]);
-  return row!.time.toISOString();
-}
 
 describe('publishing a reveal', () => {
   it('publishing shows all staged documents, as the next version of each record', async () => {
@@ -414,7 +408,7 @@ describe('publishing by itself', () => {
 
   it('a reveal is published at its time, by another process if the first one is down [V4]', async () => {
     const project = await aProjectWithEggs(test, 3);
-    const reveal = await stageReveal(test, project, { all: true, publish: { at: await inSeconds(3600) } });
+    const reveal = await stageReveal(test, project, { all: true, publish: { at: await inSeconds(test, 3600) } });
     await test.worker.runOnce();
     await test.database.advance(3500);
     await test.worker.runOnce();
@@ -432,8 +426,8 @@ describe('publishing by itself', () => {
   it('while a process publishes one reveal, another process publishes the next one that is due', async () => {
     const [first, second] = [await aProjectWithEggs(test, 2), await aProjectWithEggs(test, 2)];
     const [firstReveal, secondReveal] = [
-      await stageReveal(test, first, { all: true, publish: { at: await inSeconds(3000) } }),
-      await stageReveal(test, second, { all: true, publish: { at: await inSeconds(3600) } }),
+      await stageReveal(test, first, { all: true, publish: { at: await inSeconds(test, 3000) } }),
+      await stageReveal(test, second, { all: true, publish: { at: await inSeconds(test, 3600) } }),
     ];
     const block = await blockPublication(test, first);
     await test.database.advance(3601);
@@ -456,7 +450,7 @@ describe('publishing by itself', () => {
       { status: 503, body: '', headers: { 'retry-after': '60' } },
       { status: 200, body: dragon('2') },
     );
-    const reveal = await createReveal(test, project, { all: true, publish: { at: await inSeconds(5) } });
+    const reveal = await createReveal(test, project, { all: true, publish: { at: await inSeconds(test, 5) } });
     await test.worker.runOnce();
     await test.database.advance(10);
     await test.worker.runOnce();
@@ -477,7 +471,7 @@ describe('publishing by itself', () => {
     'a reveal with an expiry in an hour and a time in %i seconds is published after both, if no process ran before [V4]',
     async (seconds) => {
       const project = await aProjectWithEggs(test, 2);
-      const publish = { at: await inSeconds(seconds) };
+      const publish = { at: await inSeconds(test, seconds) };
       const reveal = await stageReveal(test, project, { all: true, publish, max_age: '1h' });
       await test.worker.runOnce();
 
@@ -511,7 +505,7 @@ describe('publishing by itself', () => {
     test.metadataApi.respond('2', 404);
     const reveal = await stageReveal(test, project, {
       all: true,
-      publish: { at: await inSeconds(3600) },
+      publish: { at: await inSeconds(test, 3600) },
       max_age: '1h',
     });
 
@@ -530,7 +524,7 @@ describe('publishing by itself', () => {
     const project = await aProjectWithEggs(test, 2);
     const reveal = await stageReveal(test, project);
     const publishAt = async (seconds: number) =>
-      revealRequest(test, project, 'post', `${reveal.revealId}/publish`).send({ at: await inSeconds(seconds) });
+      revealRequest(test, project, 'post', `${reveal.revealId}/publish`).send({ at: await inSeconds(test, seconds) });
 
     const tooLate = await publishAt(90_000);
     const scheduled = await publishAt(7200);
@@ -630,7 +624,7 @@ describe('beside a publication', () => {
       .set('x-api-key', project.apiKey)
       .expect(200)
       .then(() => done.push('restore'));
-    await untilAdvisoryWaiters(test, 2);
+    await untilLockWaits(test.database, { count: 2, kinds: ['advisory'] });
     const during = [...done];
     await block.release();
     await Promise.all([pushing, restoring]);
@@ -648,15 +642,10 @@ describe('beside a publication', () => {
     await block.reached();
     const owner = { id: project.id, tokensPerHour: null, tokensPerRequest: null };
     const tokens = [{ tokenId: '1', document: { name: 'Pushed' } }];
-    const cancelWaiting = () =>
-      vi.waitUntil(
-        async () =>
-          (
-            await test.database.query(`select pg_cancel_backend(pid) from pg_locks
-              where locktype = 'advisory' and mode = 'ShareLock' and not granted`)
-          ).length > 0,
-        { timeout: 10_000, interval: 20 },
-      );
+    const cancelWaiting = async () => {
+      await untilLockWaits(test.database, { kinds: ['advisory'] });
+      await cancelLockWaits(test.database, { kinds: ['advisory'] });
+    };
 
     const restoring = http(test.app)
       .post(tokenPath(project, '2', '/versions/1/restore'))

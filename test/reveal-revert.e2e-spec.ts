@@ -2,6 +2,7 @@ import { EventDelivery, Webhooks } from '@app/metadata-events';
 import { MetadataRefreshService, RefreshRetention, Reveals } from '@app/metadata-refresh';
 import { TraitRecount } from '@app/token-store';
 import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { control } from './support/refresh-control.js';
 import { refreshOnce, workSecondsLater } from './support/refresh-steps.js';
@@ -24,7 +25,6 @@ import {
   stageReveal,
   tokenPath,
   traitsOf,
-  untilAdvisoryWaiters,
   untilReveal,
   whatReadersSee,
   type RevealIds,
@@ -469,7 +469,7 @@ describe('a reveal that cannot be reverted', () => {
     const creating = postReveal(test, project).then((response) => response);
     await charge.reached();
     const reverting = revert(project, reveal).then((response) => response);
-    await untilAdvisoryWaiters(test, 1);
+    await untilLockWaits(test.database, { count: 1, kinds: ['advisory'] });
     await charge.release();
 
     const { reveal_id: revealId } = (await creating).body as { reveal_id: string };
@@ -587,7 +587,7 @@ describe('a revert beside other work', () => {
     );
 
     const reverting = revert(project, reveal).then((response) => response);
-    await untilAdvisoryWaiters(test, 1);
+    await untilLockWaits(test.database, { count: 1, kinds: ['advisory'] });
     const deleting = test.app.get(RefreshRetention).deleteExpired();
     await decision.reached();
     await decision.release();

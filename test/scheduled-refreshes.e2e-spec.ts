@@ -1,6 +1,7 @@
 import { MetadataRefreshService, type RefreshingProject } from '@app/metadata-refresh';
 import { Collections } from '@app/token-store';
 import { readRefresh } from './support/project-api.js';
+import { inSeconds, workSecondsLater } from './support/refresh-steps.js';
 import { acceptedId, estimate, pendingTokens, postRefresh } from './support/selections.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -15,27 +16,16 @@ beforeEach(() => test.metadataApi.hits.clear());
 const service = () => test.app.get(MetadataRefreshService);
 const refreshing = ({ id }: TestProject): RefreshingProject => ({ id, tokensPerRequest: null, tokensPerHour: null });
 
-/** The time of the database in a number of seconds. */
-async function inSeconds(seconds: number): Promise<string> {
-  const [row] = await test.database.query<{ time: Date }>(`select now() + $1 * interval '1 second' as time`, [seconds]);
-  return row!.time.toISOString();
-}
-
-async function workSecondsLater(seconds: number): Promise<void> {
-  await test.database.advance(seconds);
-  await test.worker.runOnce();
-}
-
 const remaining = async (project: TestProject) =>
   (await estimate(test, project, { all: true })).tokens_per_hour.remaining;
 
 it('a refresh with not_before is queued until then, is fetched by nobody, and counts towards the quota of the hour in which it begins', async () => {
   const project = await test.aProject({ tokens: ids(300), limits: { tokensPerHour: 500 } });
-  const notBefore = await inSeconds(600);
+  const notBefore = await inSeconds(test, 600);
 
   const response = await postRefresh(test, project, { all: true, not_before: notBefore }).expect(202);
   const { refresh_id: refreshId } = response.body as { refresh_id: string };
-  await workSecondsLater(500);
+  await workSecondsLater(test, 500);
 
   expect(response.headers).toMatchObject({ 'x-imx-remaining-refreshes': '500' });
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -46,7 +36,7 @@ it('a refresh with not_before is queued until then, is fetched by nobody, and co
   });
   expect(test.metadataApi.totalHits).toBe(0);
 
-  await workSecondsLater(101);
+  await workSecondsLater(test, 101);
   await test.worker.runOnce();
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -59,10 +49,10 @@ it('a refresh with not_before is queued until then, is fetched by nobody, and co
 
 it('a list with not_before begins as well, and an id that is not registered by then fails when it is processed', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  const refreshId = await acceptedId(test, project, { token_ids: ['1', '77'], not_before: await inSeconds(60) });
+  const refreshId = await acceptedId(test, project, { token_ids: ['1', '77'], not_before: await inSeconds(test, 60) });
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'queued', summary: { pending: 2 } });
-  await workSecondsLater(61);
+  await workSecondsLater(test, 61);
   await test.worker.runOnce();
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -77,7 +67,7 @@ it.each<[string, number, RegExp]>([
 ])('a refresh with not_before %s gets 400, and nothing is saved [T17]', async (_, seconds, message) => {
   const project = await test.aProject({ tokens: ['1'] });
 
-  const response = await postRefresh(test, project, { all: true, not_before: await inSeconds(seconds) });
+  const response = await postRefresh(test, project, { all: true, not_before: await inSeconds(test, seconds) });
 
   expect(response.status).toBe(400);
   expect(response.body).toEqual({
@@ -92,8 +82,8 @@ it.each<[string, number, RegExp]>([
 it('a refresh may begin 30 days ahead, and with a not_before of half a minute ago it begins at once [T17]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
 
-  await acceptedId(test, project, { all: true, not_before: await inSeconds(30 * 86_400 - 60) });
-  const now = await acceptedId(test, project, { all: true, not_before: await inSeconds(-30) });
+  await acceptedId(test, project, { all: true, not_before: await inSeconds(test, 30 * 86_400 - 60) });
+  const now = await acceptedId(test, project, { all: true, not_before: await inSeconds(test, -30) });
   await test.worker.runOnce();
 
   expect(await readRefresh(test.app, project, now)).toMatchObject({ status: 'completed', not_before: null });
@@ -101,7 +91,7 @@ it('a refresh may begin 30 days ahead, and with a not_before of half a minute ag
 
 it('a project has at most 100 scheduled refreshes, also when many are requested at the same time [T17]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  const notBefore = new Date(await inSeconds(600));
+  const notBefore = new Date(await inSeconds(test, 600));
   const other = (await test.anotherProcess()).get(MetadataRefreshService);
   const request = { collectionAddress: project.collectionAddress, selection: { all: true as const }, notBefore };
 
@@ -119,9 +109,9 @@ it('a project has at most 100 scheduled refreshes, also when many are requested 
     },
   });
   await postRefresh(test, project, { all: true }).expect(202);
-  await workSecondsLater(601);
+  await workSecondsLater(test, 601);
   await test.worker.runOnce();
-  await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
+  await acceptedId(test, project, { all: true, not_before: await inSeconds(test, 60) });
 });
 
 it.each([
@@ -131,10 +121,10 @@ it.each([
   'a scheduled refresh waits, whole, while the quota has too few tokens left, and begins in the next hour: %s',
   async (_, tokens) => {
     const project = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 50 } });
-    const refreshId = await acceptedId(test, project, { ...tokens, not_before: await inSeconds(60) });
+    const refreshId = await acceptedId(test, project, { ...tokens, not_before: await inSeconds(test, 60) });
     await acceptedId(test, project, { token_ids: ids(21) });
 
-    await workSecondsLater(61);
+    await workSecondsLater(test, 61);
     await test.worker.runOnce();
 
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -144,7 +134,7 @@ it.each([
     expect(test.metadataApi.trafficOf(`/${project.collectionAddress}`).hits).toBe(21);
     expect(await remaining(project)).toBe(29);
 
-    await workSecondsLater(3600);
+    await workSecondsLater(test, 3600);
     await test.worker.runOnce();
 
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'completed' });
@@ -155,7 +145,7 @@ it.each([
 it('a scheduled refresh of more tokens than the whole quota is refused when it is requested', async () => {
   const project = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 20, tokensPerSelection: 100 } });
 
-  const response = await postRefresh(test, project, { all: true, not_before: await inSeconds(60) });
+  const response = await postRefresh(test, project, { all: true, not_before: await inSeconds(test, 60) });
 
   expect(response).toMatchObject({
     status: 429,
@@ -165,12 +155,12 @@ it('a scheduled refresh of more tokens than the whole quota is refused when it i
 
 it('a scheduled refresh fetches tokens again that were fetched between its acceptance and its beginning', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  const scheduled = await acceptedId(test, project, { all: true, not_before: await inSeconds(600) });
+  const scheduled = await acceptedId(test, project, { all: true, not_before: await inSeconds(test, 600) });
   await acceptedId(test, project, { all: true });
   await test.worker.runOnce();
   expect(test.metadataApi.hits.get('1')).toBe(1);
 
-  await workSecondsLater(601);
+  await workSecondsLater(test, 601);
   await test.worker.runOnce();
 
   expect(test.metadataApi.hits.get('1')).toBe(2);
@@ -179,10 +169,10 @@ it('a scheduled refresh fetches tokens again that were fetched between its accep
 
 it('a scheduled refresh that is cancelled before its time ends cancelled and is never charged', async () => {
   const project = await test.aProject({ tokens: ids(5), limits: { tokensPerHour: 5 } });
-  const refreshId = await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
+  const refreshId = await acceptedId(test, project, { all: true, not_before: await inSeconds(test, 60) });
 
   await service().cancelRefresh(refreshing(project), refreshId);
-  await workSecondsLater(61);
+  await workSecondsLater(test, 61);
   await test.worker.runOnce();
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -195,12 +185,12 @@ it('a scheduled refresh that is cancelled before its time ends cancelled and is 
 
 it('a scheduled refresh that is paused at its time begins when it is resumed, and one that is resumed before waits for its time', async () => {
   const project = await test.aProject({ tokens: ids(5) });
-  const late = await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
-  const early = await acceptedId(test, project, { all: true, not_before: await inSeconds(300) });
+  const late = await acceptedId(test, project, { all: true, not_before: await inSeconds(test, 60) });
+  const early = await acceptedId(test, project, { all: true, not_before: await inSeconds(test, 300) });
   for (const id of [late, early]) await service().pauseRefresh(refreshing(project), id);
   await service().resumeRefresh(refreshing(project), early);
 
-  await workSecondsLater(61);
+  await workSecondsLater(test, 61);
   await test.worker.runOnce();
   expect(test.metadataApi.totalHits).toBe(0);
   for (const id of [late, early]) expect(await pendingTokens(test, id)).toHaveLength(5);
@@ -210,14 +200,14 @@ it('a scheduled refresh that is paused at its time begins when it is resumed, an
   expect(await readRefresh(test.app, project, late)).toMatchObject({ status: 'completed' });
   expect(await readRefresh(test.app, project, early)).toMatchObject({ status: 'queued' });
 
-  await workSecondsLater(240);
+  await workSecondsLater(test, 240);
   await test.worker.runOnce();
   expect(await readRefresh(test.app, project, early)).toMatchObject({ status: 'completed' });
 });
 
 it('a large scheduled refresh whose beginning was interrupted is continued by another process', async () => {
   const project = await test.aProject({ tokens: ids(1000), limits: { tokensPerHour: 1000 } });
-  const refreshId = await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
+  const refreshId = await acceptedId(test, project, { all: true, not_before: await inSeconds(test, 60) });
   // As a process that died after it has charged the refresh, and before it has made all chunks claimable.
   await test.database.advance(61);
   await test.database.query(
@@ -230,7 +220,7 @@ it('a large scheduled refresh whose beginning was interrupted is continued by an
     [refreshId],
   );
 
-  await workSecondsLater(11);
+  await workSecondsLater(test, 11);
   await test.worker.runOnce();
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -246,10 +236,10 @@ it('what the service schedules itself begins without a charge, and does not coun
   const { refreshId } = await service().requestSelection(collection!, {
     selection: { all: true },
     trigger: 'schedule',
-    notBefore: new Date(await inSeconds(60)),
+    notBefore: new Date(await inSeconds(test, 60)),
     priority: 'low',
   });
-  await workSecondsLater(61);
+  await workSecondsLater(test, 61);
   await test.worker.runOnce();
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'completed', trigger: 'schedule' });

@@ -3,6 +3,7 @@ import { BoundedReads } from '@app/metadata-refresh';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { Client } from 'pg';
+import { cancelLockWaits } from './support/lock-waits.js';
 import { http } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
@@ -141,18 +142,13 @@ async function holdTables() {
   return { [Symbol.asyncDispose]: () => client.end() };
 }
 
-const waiting = () =>
-  test.database.query<{ pid: number }>(
-    `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-  );
-
 /** Whatever the request waits for is cancelled, as a limit of the server would do it. */
 async function cancelUntil(asked: Promise<unknown>): Promise<void> {
   let hasResponse = false;
   const ended = asked.then(() => (hasResponse = true));
   await vi.waitUntil(
     async () => {
-      for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
+      await cancelLockWaits(test.database);
       return hasResponse;
     },
     { timeout: 30_000, interval: 20 },

@@ -4,6 +4,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { TokenStore, type TokenMetadata } from '@app/token-store';
 import { Client } from 'pg';
 import { emptyMetadata } from './support/empty-metadata.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
@@ -114,12 +115,7 @@ describe('refreshes that succeed', () => {
     ]);
 
     const working = test.worker.runOnce();
-    await vi.waitUntil(async () => {
-      const [waiting] = await test.database.query<{ count: number }>(
-        "select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-      );
-      return waiting!.count > 0;
-    }, patiently);
+    await untilLockWaits(test.database);
     const meanwhile = [await readToken(project, '1'), await readToken(project, '2'), await lampsOf(project)];
     const found = await test.app
       .get(TokenStore)

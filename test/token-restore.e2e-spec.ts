@@ -2,8 +2,9 @@ import { MetadataRefreshService, type CollectionRefreshRequest } from '@app/meta
 import { Collections, TokenStore } from '@app/token-store';
 import { Client } from 'pg';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
-import { refreshOnce } from './support/refresh-steps.js';
+import { inSeconds, refreshOnce, workSecondsLater } from './support/refresh-steps.js';
 import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 
@@ -57,17 +58,6 @@ async function recordOf(project: TestProject, tokenId = '1'): Promise<Record<str
     .get(pathOf(project, '', tokenId))
     .expect(200);
   return body as Record<string, unknown>;
-}
-
-/** The time of the database in a number of seconds. */
-async function inSeconds(seconds: number): Promise<string> {
-  const [row] = await test.database.query<{ time: Date }>(`select now() + $1 * interval '1 second' as time`, [seconds]);
-  return row!.time.toISOString();
-}
-
-async function workSecondsLater(seconds: number): Promise<void> {
-  await test.database.advance(seconds);
-  await test.worker.runOnce();
 }
 
 /** The number of sessions that wait for this one. */
@@ -320,17 +310,17 @@ describe('restoring a version', () => {
 describe('holding a record', () => {
   it('an event during a hold fetches nothing and ends as held; at the end of the hold, one refresh is made [T23]', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
-    const until = await inSeconds(HOUR);
+    const until = await inSeconds(test, HOUR);
     await restore(project, 1, { hold_until: until }).expect(200);
 
     const byEvent = await refreshByEvent(project, ['1']);
     const asked = await requestRefresh(test.app, project, ['1']);
     await test.worker.runOnce();
     const during = await recordOf(project);
-    await workSecondsLater(HOUR / 2);
+    await workSecondsLater(test, HOUR / 2);
     const fetchedDuring = test.metadataApi.totalHits;
-    await workSecondsLater(HOUR / 2 + 1);
-    await workSecondsLater(HOUR);
+    await workSecondsLater(test, HOUR / 2 + 1);
+    await workSecondsLater(test, HOUR);
 
     expect(during).toMatchObject({ name: 'Oil lamp', metadata_version: 3, held_until: until });
     expect(fetchedDuring).toBe(0);
@@ -353,9 +343,9 @@ describe('holding a record', () => {
 
   it('a hold that no refresh has met ends without one [T23]', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
-    await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    await restore(project, 1, { hold_until: await inSeconds(test, HOUR) }).expect(200);
 
-    await workSecondsLater(HOUR + 1);
+    await workSecondsLater(test, HOUR + 1);
 
     expect((await refreshesOf(project)).map(({ trigger }) => trigger)).toEqual(['api', 'api', 'restore']);
     expect(test.metadataApi.totalHits).toBe(0);
@@ -367,7 +357,7 @@ describe('holding a record', () => {
     await restore(project, 1, { hold_until: 'forever' }).expect(200);
 
     await refreshByEvent(project, ['1']);
-    await workSecondsLater(400 * 24 * HOUR);
+    await workSecondsLater(test, 400 * 24 * HOUR);
     const during = await recordOf(project);
     const fetchedDuring = test.metadataApi.totalHits;
     await endHold(project).expect(204);
@@ -401,13 +391,13 @@ describe('holding a record', () => {
 
   it('a push ends a hold for good: refreshes that met the hold are not made up for', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
-    await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    await restore(project, 1, { hold_until: await inSeconds(test, HOUR) }).expect(200);
     await refreshByEvent(project, ['1']);
     await test.worker.runOnce();
 
     await push(project, lamp('Wick'));
     await test.worker.runOnce();
-    await workSecondsLater(HOUR + 1);
+    await workSecondsLater(test, HOUR + 1);
 
     expect((await refreshesOf(project)).map(({ trigger }) => trigger)).toEqual([
       'api',
@@ -426,12 +416,12 @@ describe('holding a record', () => {
       await aHistory(lamp('Oil'), lamp('Gas')),
     ];
     for (const project of [pushed, fetched]) {
-      await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+      await restore(project, 1, { hold_until: await inSeconds(test, HOUR) }).expect(200);
     }
     await refreshByEvent(fetched, ['1']);
     await test.worker.runOnce();
 
-    await workSecondsLater(HOUR + 1);
+    await workSecondsLater(test, HOUR + 1);
 
     const held = await test.database.query('select from nft_metadata.tokens where held_until is not null');
     expect(held).toHaveLength(0);
@@ -456,7 +446,7 @@ describe('holding a record', () => {
 
   it('a token whose hold and refresh end at the same time is fetched once, and nothing is lost [T23]', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
-    await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    await restore(project, 1, { hold_until: await inSeconds(test, HOUR) }).expect(200);
     await refreshByEvent(project, ['1']);
     await test.database.advance(HOUR + 1);
     const workers = [await test.anotherWorker(), await test.anotherWorker(), test.worker];
@@ -471,7 +461,7 @@ describe('holding a record', () => {
 
   it('a token whose hold ends before the result of its refresh is written is fetched, and not left as it was [T23]', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
-    await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    await restore(project, 1, { hold_until: await inSeconds(test, HOUR) }).expect(200);
     const refreshId = await requestRefresh(test.app, project, ['1']);
     // Another process removes the hold, for which no refresh waits yet.
     const ended = await holdRows(
@@ -481,15 +471,7 @@ describe('holding a record', () => {
     );
 
     const round = test.worker.runOnce();
-    await vi.waitUntil(
-      async () => {
-        const waiting = await test.database.query(
-          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-        );
-        return waiting.length === 1;
-      },
-      { timeout: 10_000 },
-    );
+    await untilLockWaits(test.database, { count: 1 });
     await ended.commit();
     await round;
 

@@ -5,6 +5,7 @@ import { Collections, TokenStore, type MetadataWrite, type TokenMetadata, type W
 import { sql } from 'kysely';
 import { Client } from 'pg';
 import { emptyMetadata } from './support/empty-metadata.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -137,16 +138,7 @@ it('of two fetches of one token in a batch the one that began later is written, 
 });
 
 /** Waits until a transaction of this suite waits for a lock. */
-const isOneWaiting = () =>
-  vi.waitUntil(
-    async () => {
-      const waiting = await test.database.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      );
-      return waiting.length === 1;
-    },
-    { timeout: 10_000 },
-  );
+const isOneWaiting = () => untilLockWaits(test.database, { count: 1 });
 
 /** Locks both records, given in this order. */
 const lockingWrites: [string, (em: EntityManager, writes: readonly MetadataWrite[]) => Promise<unknown>][] = [

@@ -3,6 +3,7 @@ import type { Types } from '@imtbl/blockchain-data';
 import { RefreshRetention } from '@app/metadata-refresh';
 import { Collections, TokenStore } from '@app/token-store';
 import { Client } from 'pg';
+import { untilLockWaits } from './support/lock-waits.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { addCollection, anItem, aTestnetProject, TESTNET, TESTNET_ID } from './support/pushed-metadata.js';
 import { expectExactCounts } from './support/reveals.js';
@@ -394,16 +395,12 @@ describe('stacks of the zkEVM API', () => {
     await inTheWay.query('select from nft_metadata.tokens where collection_id = $1 and token_id = 1 for update', [
       project.collectionId,
     ]);
-    const waiting = () =>
-      test.database.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      );
     // Another process, because the pushes of a project wait for each other in one.
     const other = await test.anotherProcess();
     const { MetadataRefreshService } = await import('@app/metadata-refresh');
 
     const pushing = pushStacks(project, aStackItem(id, 'Axe'));
-    await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+    await untilLockWaits(test.database);
     const { token_id: _, ...document } = anItem('Sword');
     await other.get(MetadataRefreshService).push(
       { id: project.id, tokensPerHour: null, tokensPerRequest: null },

@@ -1,8 +1,9 @@
 import { Client } from 'pg';
 import type { TestDatabase } from './database.js';
+import { lockWaits } from './lock-waits.js';
 
 /** Until it is released or disposed, a claim that takes this token waits before its commit. */
-export async function holdClaims(database: Pick<TestDatabase, 'url'>, tokenId: string) {
+export async function holdClaims(database: Pick<TestDatabase, 'url' | 'query'>, tokenId: string) {
   return hold(database, {
     table: 'nft_metadata.refresh_chunks',
     when: 'before insert or update of claim_count',
@@ -11,7 +12,7 @@ export async function holdClaims(database: Pick<TestDatabase, 'url'>, tokenId: s
 }
 
 /** Until it is released or disposed, nothing that waits for an event on chain is deleted while anything of it is claimed. */
-export async function holdEventDeletions(database: Pick<TestDatabase, 'url'>) {
+export async function holdEventDeletions(database: Pick<TestDatabase, 'url' | 'query'>) {
   return hold(database, {
     table: 'nft_metadata.event_tokens',
     when: 'before delete',
@@ -21,15 +22,15 @@ export async function holdEventDeletions(database: Pick<TestDatabase, 'url'>) {
 }
 
 /** Until it is released or disposed, events that get their positions are not committed. */
-export async function holdPublications(database: Pick<TestDatabase, 'url'>) {
+export async function holdPublications(database: Pick<TestDatabase, 'url' | 'query'>) {
   return hold(database, { table: 'nft_metadata.event_stream', when: 'before update', each: 'row' });
 }
 
 async function hold(
-  { url }: Pick<TestDatabase, 'url'>,
+  database: Pick<TestDatabase, 'url' | 'query'>,
   { table, when, each, condition = 'true' }: { table: string; when: string; each: string; condition?: string },
 ) {
-  const client = new Client(url);
+  const client = new Client(database.url);
   await client.connect();
   await client.query('select pg_advisory_lock(1)');
   await client.query(`
@@ -42,8 +43,7 @@ async function hold(
   const release = async () => void (await client.query('select pg_advisory_unlock_all()'));
   return {
     async isOneWaiting() {
-      const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and not granted`);
-      return rows.length > 0;
+      return (await lockWaits(database, { kinds: ['advisory'] })).length > 0;
     },
     release,
     async [Symbol.asyncDispose]() {

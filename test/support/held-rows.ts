@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { lockWaits } from './lock-waits.js';
 import type { TestApp } from './start-app.js';
 
 /** Runs a statement in a transaction that stays open until `release`, which rolls it back, or until `commit`. */
@@ -10,15 +11,10 @@ export async function holdRows({ database }: Pick<TestApp, 'database'>, statemen
   return {
     /** Waits until so many others wait for a row, of these or of others. */
     reached: (waiters = 1) =>
-      vi.waitUntil(
-        async () => {
-          const [row] = await database.query<{ waiting: number }>(
-            `select count(*)::int as waiting from pg_locks where locktype in ('transactionid', 'tuple') and not granted`,
-          );
-          return row!.waiting >= waiters;
-        },
-        { timeout: 10_000, interval: 20 },
-      ),
+      vi.waitUntil(async () => (await lockWaits(database, { kinds: ['transactionid', 'tuple'] })).length >= waiters, {
+        timeout: 10_000,
+        interval: 20,
+      }),
     release: () => client.end(),
     commit: async () => {
       await client.query('commit');

@@ -19,6 +19,12 @@ export async function refreshOnce(
   return refreshId;
 }
 
+/** The time of the database in a number of seconds. */
+export async function inSeconds({ database }: Pick<TestApp, 'database'>, seconds: number): Promise<string> {
+  const [row] = await database.query<{ time: Date }>(`select now() + $1 * interval '1 second' as time`, [seconds]);
+  return row!.time.toISOString();
+}
+
 export async function workSecondsLater({ database, worker }: TestApp, seconds: number): Promise<void> {
   await database.advance(seconds);
   await worker.runOnce();

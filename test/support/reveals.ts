@@ -192,16 +192,3 @@ export async function blockPublication(test: Pick<TestApp, 'database'>, { collec
     collectionId,
   ]);
 }
-
-/** Waits until so many transactions wait for an advisory lock. */
-export async function untilAdvisoryWaiters({ database }: Pick<TestApp, 'database'>, waiters: number): Promise<void> {
-  await vi.waitUntil(
-    async () => {
-      const [row] = await database.query<{ waiting: number }>(
-        `select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`,
-      );
-      return row!.waiting === waiters;
-    },
-    { timeout: 10_000, interval: 20 },
-  );
-}

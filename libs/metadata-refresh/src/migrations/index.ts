@@ -3,6 +3,7 @@ import { CollectionRefreshesMigration } from './2026-11-30-collection-refreshes.
 import { RefreshControlMigration } from './2026-11-29-refresh-control.migration.js';
 import { OverviewMigration } from './2026-11-30-overview.migration.js';
 import { ConsoleTriggerMigration } from './2026-11-30-console-trigger.migration.js';
+import { DeferredChunksMigration } from './2026-11-30-deferred-chunks.migration.js';
 import { RevealDeletionMigration } from './2026-11-30-reveal-deletion.migration.js';
 import { RevealsMigration } from './2026-11-30-reveals.migration.js';
 
@@ -15,4 +16,5 @@ export const metadataRefreshMigrations = [
   { name: 'nft-metadata-2026-11-30-reveals', class: RevealsMigration },
   { name: 'nft-metadata-2026-11-30-console-trigger', class: ConsoleTriggerMigration },
   { name: 'nft-metadata-2026-11-30-reveal-deletion', class: RevealDeletionMigration },
+  { name: 'nft-metadata-2026-11-30-deferred-chunks', class: DeferredChunksMigration },
 ];

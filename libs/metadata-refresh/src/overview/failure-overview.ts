@@ -77,6 +77,8 @@ export interface FailedTokenPage {
 const MAX_FAILURES = 100_000;
 /** The refreshes with the newest failures, and the newest refreshes of a project or collection, that are looked at. */
 const MAX_REFRESHES = 5000;
+/** Refreshes of all projects that run: more than a deployment has. */
+const MAX_RUNNING = 100_000;
 /** Failures that a page of tokens reads at most if few match. */
 const MAX_SCANNED = 20_000;
 const MAX_GROUPS = 100;
@@ -100,6 +102,9 @@ const HOST = sql`
 /**
  * Tells what failed in a window of time, over all refreshes. For operators it reads the newest failures of all; of one project or
  * collection it reads the failures of its newest refreshes, so that its view does not depend on what others have.
+ *
+ * Failures come in waves, before the tables are analyzed: no statement leaves the planner a choice that depends on statistics. Failures
+ * are read in the order of an index, up to a limit that the planner does not know (`hidden`), and nothing is joined in a loop.
  */
 @Injectable()
 export class FailureOverview {
@@ -107,7 +112,7 @@ export class FailureOverview {
 
   /** The largest group first. */
   async group(scope: ReadScope, by: FailureGrouping, filter: FailureFilter): Promise<FailureGroups> {
-    const failures = isOfAll(scope, filter) ? newestFailures(filter) : failuresOfRefreshes(scope, filter);
+    const failures = isOfAll(scope, filter) ? failuresOfAll(filter) : failuresOfRefreshes(scope, filter);
     // Sorted as bytes: a locale would take several times as long.
     const bytes = (column: string) => sql.raw(`${column} collate "C"`);
     const key = {
@@ -117,6 +122,8 @@ export class FailureOverview {
       collection: bytes('collection_id::text'),
     }[by];
     const place = bytes(by === 'host' ? 'reason' : 'host');
+    // Of the other groups, nothing is counted, nor joined.
+    const isShown = sql`${key} = any(array(select key from grouped))`;
     const trend = Array.from(
       { length: PARTS },
       (_, index) => sql`coalesce(sum(tokens) filter (where part = ${sql.lit(index + 1)}), 0)::int`,
@@ -142,16 +149,21 @@ export class FailureOverview {
         ) as known
         where ${matches(sql`reason`, filter.reason)}
       ), failed as materialized (
-        select cell.*, refresh.project_id, refresh.collection_id, refresh.collection_address, refresh.host
-        from (select distinct refresh_id from cell) as known
-        -- "offset 0": by the primary key, one by one, and not by reading all refreshes.
-        cross join lateral (
-          select project_id, collection_id, collection_address, ${HOST} as host
-          from nft_metadata.refreshes where id = known.refresh_id offset 0
-        ) as refresh
-        join cell using (refresh_id)
-        where ${matches(sql`refresh.host`, filter.host)}
-      ), grouped as (
+        select * from (
+          select cell.*, refresh.project_id, refresh.collection_id, refresh.collection_address, refresh.host
+          from (select distinct refresh_id from cell) as known
+          -- "offset 0": by the primary key, one by one, and not by reading all refreshes.
+          cross join lateral (
+            select project_id, collection_id, collection_address, ${HOST} as host
+            from nft_metadata.refreshes where id = known.refresh_id offset 0
+          ) as refresh
+          -- Each has its cells. "full": by hash or merge. The planner expects few rows of a CTE, and would compare each with each. With
+          -- a condition on the host, it would not be a full join any more: "offset 0".
+          full join cell using (refresh_id)
+          offset 0
+        ) as known
+        where ${matches(sql`host`, filter.host)}
+      ), grouped as materialized (
         select ${key} as key, sum(tokens)::int as tokens, min(first_at) as first_at, max(last_at) as last_at,
           jsonb_build_array(${sql.join(trend)}) as trend, (array_agg(error_code order by tokens desc))[1] as error_code,
           min(collection_address) as collection_address
@@ -164,7 +176,7 @@ export class FailureOverview {
         from (
           select ${key} as key, ${place} as place, sum(tokens)::int as tokens,
             row_number() over (partition by ${key} order by sum(tokens) desc, ${place}) as index
-          from failed group by 1, 2
+          from failed where ${isShown} group by 1, 2
         ) as counted
         where index <= ${MAX_PLACES}
         group by key
@@ -180,7 +192,7 @@ export class FailureOverview {
         from (
           select ${key} as key, refresh_id, project_id, collection_id, collection_address, sum(tokens)::int as tokens,
             row_number() over (partition by ${key} order by sum(tokens) desc, refresh_id) as index
-          from failed group by 1, 2, failed.project_id, failed.collection_id, failed.collection_address
+          from failed where ${isShown} group by 1, 2, failed.project_id, failed.collection_id, failed.collection_address
         ) as counted
         where index <= ${MAX_TARGETS}
         group by key
@@ -229,11 +241,12 @@ export class FailureOverview {
   /** A page that found too few has read as much as it may, or everything. */
   private async scannedTo(filter: FailureFilter, after: PagePosition | undefined): Promise<PagePosition | null> {
     const { rows } = await sql<PagePosition>`
-      select id::text as id, ${timestamp('error.created_at')} as "createdAt"
-      from nft_metadata.refresh_errors as error
-      where error.created_at > ${since(filter)} and ${isAfter(after)}
-      order by error.created_at desc, error.id desc
-      offset ${MAX_SCANNED - 1} limit 1`.execute(readingFrom(this.em).getKysely());
+      ${newestFailures(filter, {
+        columns: sql`error.id::text as id, ${timestamp('error.created_at')} as "createdAt"`,
+        condition: isAfter(after),
+        offset: MAX_SCANNED - 1,
+        limit: 1,
+      })}`.execute(readingFrom(this.em).getKysely());
     return rows[0] ?? null;
   }
 }
@@ -243,8 +256,17 @@ function isOfAll(scope: ReadScope, { projectId, collection }: FailureFilter): bo
   return projectIdOf(scope) === null && projectId === undefined && collection === undefined;
 }
 
+/** A subquery: the planner does not know the time, and cannot expect that all failures are older, nor that none is. */
 function since({ seconds }: FailureFilter): RawBuilder<unknown> {
-  return sql`now() - ${seconds} * interval '1 second'`;
+  return sql`(select now() - ${seconds} * interval '1 second')`;
+}
+
+/**
+ * A limit that the planner does not know: it expects to read a tenth, and reads in the order of an index. If it expected fewer rows than
+ * the limit, it would read the whole table, and sort it.
+ */
+function hidden(limit: number): RawBuilder<unknown> {
+  return sql`(select ${limit}::int)`;
 }
 
 function matches(column: RawBuilder<unknown>, value: string | undefined): RawBuilder<unknown> {
@@ -278,43 +300,72 @@ function cellsIn(span: RawBuilder<unknown>): RawBuilder<unknown> {
  * The CTEs `recent`, the newest failures of all refreshes, `cut`, the last of these if there may be more, and `read`, whether there are
  * no others. `cut` is read first, from the index alone: so the failures need not be kept to be counted by their time.
  */
-function newestFailures(filter: FailureFilter): RawBuilder<unknown> {
+function failuresOfAll(filter: FailureFilter): RawBuilder<unknown> {
+  const counted = sql`error.refresh_id, error.reason, error.error_code, error.created_at`;
   return sql`
-    cut as materialized (
-      select created_at from nft_metadata.refresh_errors
-      where created_at > ${since(filter)}
-      order by created_at desc, id desc
-      offset ${MAX_FAILURES - 1} limit 1
-    ), recent as not materialized (
-      select refresh_id, reason, error_code, created_at from nft_metadata.refresh_errors
-      where created_at > ${since(filter)}
-      order by created_at desc, id desc
-      limit ${MAX_FAILURES}
-    ), read as (select true as is_complete)`;
+    cut as materialized (${newestFailures(filter, { columns: sql`error.created_at`, offset: MAX_FAILURES - 1, limit: 1 })}),
+    recent as not materialized (${newestFailures(filter, { columns: counted, limit: MAX_FAILURES })}),
+    read as (select true as is_complete)`;
 }
 
 /** The same of the newest refreshes in the scope. */
 function failuresOfRefreshes(scope: ReadScope, filter: FailureFilter): RawBuilder<unknown> {
-  const ofRefresh = (columns: RawBuilder<unknown>, condition: RawBuilder<unknown>) => sql`
-    select ${columns} from nft_metadata.refresh_errors
-    where refresh_id = with_failures.id and created_at > ${since(filter)} and ${condition}
-    order by created_at desc, id desc
-    limit ${MAX_FAILURES}`;
+  const counted = sql`error.refresh_id, error.reason, error.error_code, error.created_at`;
   const notBeforeCut = sql`
-    (created_at, id) >= (coalesce((select created_at from cut), '-infinity'), coalesce((select id from cut), 0))`;
+    (error.created_at, error.id)
+      >= (coalesce((select created_at from cut), '-infinity'), coalesce((select id from cut), 0))`;
   return sql`
     ${refreshesWithFailures(scope, filter)}, cut as materialized (
       select error.* from with_failures
-      cross join lateral (${ofRefresh(sql`created_at, id`, sql`true`)}) as error
+      cross join lateral (
+        ${newestOfRefresh(filter, { columns: sql`error.created_at, error.id`, limit: MAX_FAILURES })}
+      ) as error
       where (select sum(failed) from with_failures) >= ${MAX_FAILURES}
       order by error.created_at desc, error.id desc
-      offset ${MAX_FAILURES - 1} limit 1
+      offset ${hidden(MAX_FAILURES - 1)} limit ${hidden(1)}
     ), recent as not materialized (
       select error.* from with_failures
-      cross join lateral (${ofRefresh(sql`refresh_id, reason, error_code, created_at`, notBeforeCut)}) as error
+      cross join lateral (
+        ${newestOfRefresh(filter, { columns: counted, condition: notBeforeCut, limit: MAX_FAILURES })}
+      ) as error
     ), read as (
       select count(*) < ${MAX_REFRESHES} or coalesce(min(created_at) < ${since(filter)}, true) as is_complete from newest
     )`;
+}
+
+/** Which of the newest failures, of `error`, are selected. */
+interface NewestFailures {
+  columns: RawBuilder<unknown>;
+  condition?: RawBuilder<unknown>;
+  offset?: number;
+  limit: number;
+}
+
+/** The newest failures of all refreshes in the window. */
+export function newestFailures(
+  filter: FailureFilter,
+  { columns, condition = sql`true`, offset = 0, limit }: NewestFailures,
+): RawBuilder<unknown> {
+  return sql`
+    select ${columns} from nft_metadata.refresh_errors as error
+    where error.created_at > ${since(filter)} and ${condition}
+    order by error.created_at desc, error.id desc
+    offset ${hidden(offset)} limit ${hidden(limit)}`;
+}
+
+/**
+ * Those of the refresh `with_failures.id`. Only the index of its failures by time has this order: with "refresh_id =", the planner may
+ * read the failures of all refreshes by time, if statistics say that most are of one.
+ */
+export function newestOfRefresh(
+  filter: FailureFilter,
+  { columns, condition = sql`true`, limit }: NewestFailures,
+): RawBuilder<unknown> {
+  return sql`
+    select ${columns} from nft_metadata.refresh_errors as error
+    where error.refresh_id = any(array[with_failures.id]) and error.created_at > ${since(filter)} and ${condition}
+    order by error.refresh_id, error.created_at desc, error.id desc
+    limit ${hidden(limit)}`;
 }
 
 /**
@@ -339,7 +390,7 @@ export function refreshesWithFailures(
   ];
   const columns = sql.raw('refresh.id, refresh.failed, refresh.created_at, refresh.completed_at, refresh.source');
   return sql`
-    newest as materialized (select ${columns} from ${newestOf(REFRESH_TRIGGERS, conditions, MAX_REFRESHES)}),
+    newest as materialized (select ${columns} from ${newestOf(REFRESH_TRIGGERS, conditions, hidden(MAX_REFRESHES))}),
     with_failures as materialized (
       select id, failed, created_at, ${HOST} as host from (
         select *, sum(failed) over (order by created_at desc, id desc) - failed as failed_before
@@ -347,9 +398,13 @@ export function refreshesWithFailures(
           select * from newest
           union all
           -- An old one can still run.
-          select ${columns} from nft_metadata.refreshes as refresh
-          where refresh.completed_at is null and refresh.id not in (select id from newest)
-            and ${sql.join(conditions, sql` and `)}
+          select ${columns} from (
+            -- Of all projects, first: in the index of those that run, and not among all refreshes of the project.
+            select * from nft_metadata.refreshes where completed_at is null
+            order by created_at desc, id desc
+            limit ${hidden(MAX_RUNNING)}
+          ) as refresh
+          where refresh.id not in (select id from newest) and ${sql.join(conditions, sql` and `)}
         ) as known
         where failed > 0 and (completed_at is null or completed_at > ${since({ seconds })})
       ) as counted
@@ -368,10 +423,7 @@ function scannedTokens(filter: FailureFilter, after: PagePosition | undefined, l
   return sql`
     select ${TOKEN_COLUMNS}
     from (
-      select * from nft_metadata.refresh_errors as error
-      where error.created_at > ${since(filter)} and ${isAfter(after)}
-      order by error.created_at desc, error.id desc
-      limit ${MAX_SCANNED}
+      ${newestFailures(filter, { columns: sql`error.*`, condition: isAfter(after), limit: MAX_SCANNED })}
     ) as error
     cross join lateral (
       select project_id, collection_id, collection_address, ${HOST} as host
@@ -389,19 +441,15 @@ function tokensOfRefreshes(
   after: PagePosition | undefined,
   limit: number,
 ): RawBuilder<unknown> {
+  const condition = sql`${isAfter(after)} and ${matches(sql`error.reason`, filter.reason)}`;
+  const ofRefresh = newestOfRefresh(filter, { columns: sql`error.*`, condition, limit });
   return sql`
     with ${refreshesWithFailures(scope, filter)}
     select ${TOKEN_COLUMNS}
     from (
       select error.*
       from with_failures
-      cross join lateral (
-        select * from nft_metadata.refresh_errors as error
-        where error.refresh_id = with_failures.id and error.created_at > ${since(filter)} and ${isAfter(after)}
-          and ${matches(sql`error.reason`, filter.reason)}
-        order by error.created_at desc, error.id desc
-        limit ${limit}
-      ) as error
+      cross join lateral (${ofRefresh}) as error
       where ${matches(sql`with_failures.host`, filter.host)}
       order by error.created_at desc, error.id desc
       limit ${limit}

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat-timeout.js';
-import { refreshesWithFailures } from './failure-overview.js';
+import { newestFailures, newestOfRefresh, refreshesWithFailures } from './failure-overview.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */
@@ -126,18 +126,16 @@ export class ServiceOverview {
   /** Refreshes that run, and tokens that failed in the last hour, both counted up to a limit. */
   async countForMenu(scope: ReadScope): Promise<{ running: number; failedLastHour: number }> {
     const projectId = projectIdOf(scope);
+    const lastHour = { seconds: 3600 };
+    const wanted = { columns: sql``, limit: MAX_FAILED };
     // Of a project those of its own refreshes: the newest of all may be others'.
     const failed =
       projectId === null
-        ? sql`select from nft_metadata.refresh_errors where created_at > now() - interval '1 hour' limit ${MAX_FAILED}`
+        ? newestFailures(lastHour, wanted)
         : sql`
-            with ${refreshesWithFailures(scope, { seconds: 3600 })}
+            with ${refreshesWithFailures(scope, lastHour)}
             select from with_failures
-            cross join lateral (
-              select from nft_metadata.refresh_errors
-              where refresh_id = with_failures.id and created_at > now() - interval '1 hour'
-              limit ${MAX_FAILED}
-            ) as error
+            cross join lateral (${newestOfRefresh(lastHour, wanted)}) as error
             limit ${MAX_FAILED}`;
     const { rows } = await sql<{ running: number; failedLastHour: number }>`
       select

@@ -11,6 +11,8 @@ import { isBeingStopped } from '../control/stopped-chunks.js';
 export const LANES_PER_CLAIM = 8;
 /** When tokens that are being fetched by another chunk are due again, in seconds. */
 export const DEFERRAL_SECONDS = 1;
+/** A claim takes its tokens from the first deferred chunks of a lane, at most so many. */
+const MAX_DEFERRED_CHUNKS = 256;
 
 /** A lane that this claim has locked. */
 export interface LockedLane {
@@ -120,6 +122,9 @@ export async function lockLanes(
  * Chunks that a completion or a cancellation has locked are skipped, and those of refreshes that are paused or cancelled, from the
  * commit of the pause on, before RefreshSweep has changed their chunks; and those of a collection that is being revealed, whichever
  * project has requested them. Low priority has a turn when no other size is due.
+ *
+ * Chunks that are deferred are read too, of all sizes, if the claim may take a token of theirs for another refresh. Otherwise, a token
+ * that is requested again and again would be in flight each time they are due, and their refreshes would never end.
  */
 export async function readDueChunks(em: EntityManager, lanes: readonly LockedLane[]): Promise<DueChunkRow[]> {
   type Row = Omit<DueChunkRow, 'tokenIds' | 'inFlight'> & { tokenIds: string; inFlight: string | null };
@@ -201,17 +206,53 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         and chunk.first_token_id <= wanted.last_token_id and chunk.last_token_id >= wanted.first_token_id
         -- A token is in one chunk of its refresh.
         and wanted.refresh_ids <> array[chunk.refresh_id]
+    ), free as materialized (
+      -- Computed only if chunks are deferred.
+      select due.lane_id, due.collection_id, one.token_id from due cross join unnest(due.token_ids) as one (token_id)
+      where ((due.lane_id, due.collection_id, one.token_id) in (select lane_id, collection_id, token_id from in_flight)) is not true
+    ), joining as materialized (
+      select * from nft_metadata.refresh_chunks
+      where id = any(array(
+        select chunk.id
+        from lane
+        cross join lateral (
+          select id, refresh_id, lane_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
+          where lane_id = lane.id and is_deferred and not is_claimed and not is_paused and due_at > now()
+            and ${isNotStopped}
+          order by due_at, id
+          -- Before the conditions on tokens: however many chunks are deferred, no more are read.
+          limit ${MAX_DEFERRED_CHUNKS}
+        ) as chunk
+        -- "offset 0": chunks first. Else the planner may read them again for each refresh of the collection.
+        cross join lateral (
+          select collection_id from nft_metadata.refreshes where id = chunk.refresh_id offset 0
+        ) as refresh
+        join wanted on wanted.lane_id = chunk.lane_id and wanted.collection_id = refresh.collection_id
+          and chunk.first_token_id <= wanted.last_token_id and chunk.last_token_id >= wanted.first_token_id
+        where exists (
+          select from unnest(chunk.token_ids) as one (token_id)
+          where ((chunk.lane_id, refresh.collection_id, one.token_id) in (select lane_id, collection_id, token_id from free)) is true
+        )
+      )) and not is_paused
+      order by due_at, id
+      for no key update skip locked
+    ), chosen as (
+      select due.*, false as is_joining from due
+      union all
+      select joining.*, refresh.collection_id, refresh.source, refresh.trigger, refresh.reveal_id, refresh.accepted_seq,
+        refresh.traceparent, true
+      from joining join nft_metadata.refreshes as refresh on refresh.id = joining.refresh_id
     )
     select id::text as id, lane_id as "laneId", priority, refresh_id as "refreshId", collection_id as "collectionId", source,
       trigger, reveal_id as "revealId", accepted_seq::text as "acceptedSeq", traceparent, claim_count as "claimCount", attempt_count as "attemptCount",
-      lost_count as "lostCount", is_claimed as "isLost", array_to_string(token_ids, ',') as "tokenIds",
+      lost_count as "lostCount", is_claimed as "isLost", is_joining as "isDeferred", array_to_string(token_ids, ',') as "tokenIds",
       (
-        select string_agg(one.token_id::text, ',') from unnest(due.token_ids) as one (token_id)
+        select string_agg(one.token_id::text, ',') from unnest(chosen.token_ids) as one (token_id)
         -- "is true": the tokens in flight become one hash table. Without it, they are joined with each chunk again.
-        where ((due.lane_id, due.collection_id, one.token_id) in (select lane_id, collection_id, token_id from in_flight)) is true
+        where not is_joining and ((chosen.lane_id, chosen.collection_id, one.token_id) in (select lane_id, collection_id, token_id from in_flight)) is true
       ) as "inFlight"
-    from due
-    order by due_at, due.id`.execute(em.getKysely());
+    from chosen
+    order by due_at, chosen.id`.execute(em.getKysely());
   return rows.map((row) => ({
     ...row,
     tokenIds: row.tokenIds.split(','),
@@ -246,26 +287,29 @@ export async function writeClaim(
         ${kept.map(({ chunk }) => chunk.id)}::bigint[],
         ${kept.map(({ chunk, part }) => (part.tokenIds.length === chunk.tokenIds.length ? null : arrayOf(part)))}::text[],
         ${kept.map(({ part }) => dueIn[part.state])}::float8[], ${kept.map(({ part }) => part.state === 'claimed')}::boolean[],
-        ${kept.map(({ claimCount }) => claimCount)}::int[], ${kept.map(({ part }) => part.lostCount)}::int[]
-      ) as kept (id, token_ids, due_in, is_claimed, claim_count, lost_count)
+        ${kept.map(({ part }) => part.state === 'deferred')}::boolean[], ${kept.map(({ claimCount }) => claimCount)}::int[],
+        ${kept.map(({ part }) => part.lostCount)}::int[]
+      ) as kept (id, token_ids, due_in, is_claimed, is_deferred, claim_count, lost_count)
     ), updated as (
       update nft_metadata.refresh_chunks as chunk
       set token_ids = coalesce(kept.token_ids::numeric[], chunk.token_ids),
         due_at = case when kept.due_in is null then chunk.due_at else now() + kept.due_in * interval '1 second' end,
-        is_claimed = kept.is_claimed, claim_count = kept.claim_count, lost_count = kept.lost_count
+        is_claimed = kept.is_claimed, claim_count = kept.claim_count, lost_count = kept.lost_count,
+        is_deferred = case when kept.due_in is null then chunk.is_deferred else kept.is_deferred end
       from kept
       where chunk.id = any(${kept.map(({ chunk }) => chunk.id)}::bigint[]) and chunk.id = kept.id
     )
     insert into nft_metadata.refresh_chunks
-      (refresh_id, lane_id, priority, due_at, is_claimed, claim_count, lost_count, attempt_count, token_ids)
-    select refresh_id, lane_id, priority, now() + coalesce(due_in, 0) * interval '1 second', is_claimed, is_claimed::int,
-      lost_count, attempt_count, token_ids::numeric[]
+      (refresh_id, lane_id, priority, due_at, is_claimed, is_deferred, claim_count, lost_count, attempt_count, token_ids)
+    select refresh_id, lane_id, priority, now() + coalesce(due_in, 0) * interval '1 second', is_claimed, is_deferred,
+      is_claimed::int, lost_count, attempt_count, token_ids::numeric[]
     from unnest(
       ${split.map(({ chunk }) => chunk.refreshId)}::uuid[], ${split.map(({ chunk }) => chunk.laneId)}::int[],
       ${split.map(({ chunk }) => chunk.priority)}::smallint[], ${split.map(({ part }) => dueIn[part.state])}::float8[],
-      ${split.map(({ part }) => part.state === 'claimed')}::boolean[], ${split.map(({ part }) => part.lostCount)}::int[],
+      ${split.map(({ part }) => part.state === 'claimed')}::boolean[],
+      ${split.map(({ part }) => part.state === 'deferred')}::boolean[], ${split.map(({ part }) => part.lostCount)}::int[],
       ${split.map(({ chunk }) => chunk.attemptCount)}::smallint[], ${split.map(({ part }) => arrayOf(part))}::text[]
-    ) as split (refresh_id, lane_id, priority, due_in, is_claimed, lost_count, attempt_count, token_ids)
+    ) as split (refresh_id, lane_id, priority, due_in, is_claimed, is_deferred, lost_count, attempt_count, token_ids)
     returning id::text as id, refresh_id as "refreshId", first_token_id::text as "firstTokenId"`.execute(
     em.getKysely(),
   );

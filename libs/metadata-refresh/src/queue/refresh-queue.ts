@@ -58,7 +58,8 @@ export class RefreshQueue {
    * not in the list are new to this worker; hosts in cooldown are skipped. The lanes share the batch, and the large, small and
    * interactive requests of a lane share its part. Chunks are split to that: what does not fit stays due. A token of several
    * chunks is claimed once, for one fetch. A token in flight is not claimed again until its fetch is written, because a
-   * refresh that was accepted after the start of that fetch needs a newer response.
+   * refresh that was accepted after the start of that fetch needs a newer response. Then it is claimed for all refreshes that
+   * wait for it, when the first of them is due.
    *
    * `limit` is the maximum number of tokens. With `onlyInteractive`, only interactive requests are claimed, also of new
    * hosts; such a claim may run concurrently with another one.
@@ -80,24 +81,28 @@ export class RefreshQueue {
       );
       const lanes = await lockLanes(em, demand, { onlyInteractive, limit, hostConcurrency });
       if (lanes.length === 0) return null;
-      const due = await readDueChunks(em, lanes);
+      const chunks = await readDueChunks(em, lanes);
       const divided = lanes.flatMap((lane) =>
         planClaim(
-          due.filter(({ laneId }) => laneId === lane.id),
+          chunks.filter(({ laneId }) => laneId === lane.id),
           lane.room,
           maxLostClaims,
         ),
       );
-      return { lanes, due, divided, parts: await writeClaim(em, divided, leaseSeconds) };
+      return { lanes, chunks, divided, parts: await writeClaim(em, divided, leaseSeconds) };
     });
     if (!claimed) return NOTHING;
-    const { lanes, due, divided, parts } = claimed;
+    const { lanes, chunks, divided, parts } = claimed;
     const traces = traceClaim(parts.map(toClaimedRefresh), startedAt);
     return {
       tokens: toTokens(lanes, parts, traces),
       laneIds: lanes.map(({ id }) => id),
       mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
-      fullHosts: fullHosts(lanes, due, divided),
+      fullHosts: fullHosts(
+        lanes,
+        chunks.filter(isDue),
+        divided.filter(({ chunk }) => isDue(chunk)),
+      ),
       hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
       lostTokens: sum(divided.map(({ chunk }) => chunk).filter(({ isLost }) => isLost)),
     };
@@ -199,6 +204,10 @@ function fullHosts(
     );
   };
   return new Set(lanes.filter(isFull).map(({ host }) => host));
+}
+
+function isDue({ isDeferred }: DueChunkRow): boolean {
+  return !isDeferred;
 }
 
 function sum(parts: readonly { tokenIds: readonly string[] }[]): number {

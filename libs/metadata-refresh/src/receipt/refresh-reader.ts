@@ -257,7 +257,7 @@ export class RefreshReader {
 export function newestOf(
   triggers: readonly RefreshTrigger[],
   conditions: readonly RawBuilder<unknown>[],
-  limit: number,
+  limit: number | RawBuilder<unknown>,
 ): RawBuilder<unknown> {
   return sql`(
     select of_trigger.*

@@ -1,0 +1,141 @@
+import { REFRESH, STORE, type Mutation } from '../mutation.js';
+
+export const RECORDS: readonly Mutation[] = [
+  {
+    promise: 'An older fetch never replaces a newer one',
+    file: `${STORE}metadata-writer.ts`,
+    breaks: 'The numbers of fetches are not compared',
+    find: `if (BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';`,
+    replace: '',
+    suite: 'test/token-record-updates.e2e-spec.ts',
+    title: 'of two fetches of one token the one that began later counts, whichever is written first',
+  },
+  {
+    promise: 'A record that changed since the claim is read and compared before it is written',
+    file: `${STORE}metadata-writer.ts`,
+    breaks: 'The record is written as it was at the claim',
+    find: ' and token.fetch_seq = row.known_seq',
+    replace: '',
+    suite: 'test/token-writes.e2e-spec.ts',
+    title:
+      'a write with what was known at the claim is decided by the record as it is: later fetches, other versions and removed tokens',
+  },
+  {
+    promise: 'A 304 about another version is requested again',
+    file: `${STORE}metadata-writer.ts`,
+    breaks: 'Every 304 is about the stored version',
+    find: `return isSameVersion(token, write) ? { write, token, changed: null } : 'outdated';`,
+    replace: `return isSameVersion(token, write) || token ? { write, token, changed: null } : 'outdated';`,
+    suite: 'test/conditional-requests.e2e-spec.ts',
+    title: 'a 304 for a version that is no longer stored is requested again, and the newest document wins',
+  },
+  {
+    promise: 'A failure changes nothing of the last good metadata',
+    file: `${STORE}database-token-store.ts`,
+    breaks: 'A failure clears the URL of the document',
+    find: `last_attempt_at = now(),
+        last_refresh_id = failure.refresh_id`,
+    replace: `last_attempt_at = now(), metadata_url = '',
+        last_refresh_id = failure.refresh_id`,
+    suite: 'test/token-record-updates.e2e-spec.ts',
+    title: 'a refresh that fails keeps the source and time of the last good document',
+  },
+  {
+    promise: 'A late failure does not make a fresh record stale',
+    file: `${STORE}database-token-store.ts`,
+    breaks: 'Every failure counts',
+    find: 'where token.fetch_seq < failure.fetch_seq',
+    replace: 'where true',
+    suite: 'test/token-record-updates.e2e-spec.ts',
+    title: 'of two fetches of one token the one that began later counts, whichever is written first',
+  },
+  {
+    promise: 'A document is written only when its content changed',
+    file: `${STORE}metadata-writer.ts`,
+    breaks: 'Every document counts as changed',
+    find: 'write.metadata.contentHash === token.contentHash ? null : write.metadata',
+    replace: 'write.metadata',
+    suite: 'test/refresh-end-to-end.e2e-spec.ts',
+    title: 'a refresh moves changed_at only when the content changed, whatever the order of its keys',
+  },
+  {
+    promise: 'A fetch that finds nothing new is a HOT update',
+    file: `${STORE}migrations/2026-11-28-token-store.migration.ts`,
+    breaks: 'A column that each fetch moves has an index',
+    find: 'this.addSql(`create index token_search_registered',
+    replace:
+      'this.addSql(`create index tokens_attempted on nft_metadata.tokens (last_attempt_at)`);\n    this.addSql(`create index token_search_registered',
+    suite: 'test/token-writes.e2e-spec.ts',
+    title: 'is a HOT update of each row in tokens, and writes no other table',
+  },
+  {
+    promise: 'Readers see old or new, never a mixture',
+    file: `${REFRESH}completion/completion-transaction.ts`,
+    breaks: 'Records are committed before their counts and results',
+    find: 'await this.records.write(em, records)',
+    replace: 'await this.records.write(this.em.fork(), records)',
+    suite: 'test/token-record-updates.e2e-spec.ts',
+    title: 'readers in the middle of a write see old or new, never a mixture',
+  },
+  {
+    promise: 'Trait counts are exact: the statement must move as many rows as it was given',
+    file: `${STORE}trait-index.ts`,
+    breaks: 'Rows that are gone are not noticed',
+    find: 'if (numAffectedRows === BigInt(moved.length)) return;',
+    replace: 'if (numAffectedRows >= 0n) return;',
+    suite: 'test/token-writes.e2e-spec.ts',
+    title:
+      'if trait values are deleted by hand while their ids are known, one batch is rolled back, and its next write counts correctly',
+  },
+  {
+    promise: 'Trait ids are cached after their rows are committed',
+    file: `${STORE}trait-index.ts`,
+    breaks: 'Ids of the open transaction are cached',
+    find: 'for (const { index, traits } of unprepared) results[index] = idsOf(traits, ids);',
+    replace:
+      'for (const [key, id] of ids) this.cache.set(key, id);\n      for (const { index, traits } of unprepared) results[index] = idsOf(traits, ids);',
+    suite: 'test/token-writes.e2e-spec.ts',
+    title: 'new trait values of a batch that was rolled back are counted once when it is written again',
+  },
+  {
+    promise: 'Batches lock token records in one order',
+    file: `${STORE}metadata-writer.ts`,
+    breaks: 'Records are locked in the opposite order',
+    find: `order by collection_id, token_id
+      for no key update
+    ), written`,
+    replace: `order by collection_id desc, token_id desc
+      for no key update
+    ), written`,
+    suite: 'test/token-writes.e2e-spec.ts',
+    title: 'a write locks the records in the order of their keys, so that two batches cannot deadlock',
+  },
+  {
+    promise: 'A batch of successes and failures locks its records in one order',
+    file: `${REFRESH}completion/record-writes.ts`,
+    breaks: 'Successes are locked first, then failures',
+    find: 'filter(({ length }) => length > 0).length > 1',
+    replace: 'filter(({ length }) => length > 0).length > 3',
+    suite: 'test/token-writes.e2e-spec.ts',
+    title: 'a batch of documents and failures locks the records of both in the order of their keys',
+  },
+  {
+    promise: 'Batches lock trait counts in one order',
+    file: `${STORE}trait-index.ts`,
+    breaks: 'They are locked in the opposite order',
+    find: 'where id = any(${ids}::bigint[]) order by id for no key update',
+    replace: 'where id = any(${ids}::bigint[]) order by id desc for no key update',
+    suite: 'test/token-writes.e2e-spec.ts',
+    title: 'a batch locks the counts of trait values in the order of their ids, so that two batches cannot deadlock',
+  },
+  {
+    promise: 'The result of a token that was removed during its fetch is a failure, and its record does not come back',
+    file: `${REFRESH}completion/finished-token.ts`,
+    breaks: 'The token fails without an error',
+    find: `written?.result === 'missing' ? NOT_REGISTERED : null`,
+    replace: `written?.result === 'changed' ? NOT_REGISTERED : null`,
+    suite: 'test/token-record-updates.e2e-spec.ts',
+    title:
+      'a token that is unregistered during its fetch fails, its refresh completes, and its record does not come back',
+  },
+];
