@@ -1,17 +1,25 @@
-/** Renews a lease for as long as the work under it takes. A renewal that fails is no error: the lease expires, and others take the work. */
+/**
+ * Renews a lease for as long as the work under it takes, one renewal at a time. A renewal that fails is no error: the lease expires, and
+ * others take the work.
+ */
 export class LeaseRenewal {
   private readonly timer: NodeJS.Timeout;
-  private renewed: Promise<unknown> | undefined;
+  private renewing: Promise<void> | undefined;
 
   constructor(renew: () => Promise<unknown>, intervalMs: number) {
     this.timer = setInterval(() => {
-      this.renewed = renew().catch(() => {});
+      this.renewing ??= renew()
+        .then(
+          () => {},
+          () => {},
+        )
+        .finally(() => (this.renewing = undefined));
     }, intervalMs);
   }
 
-  /** Ends when the last renewal has ended: nothing uses the database after that. */
+  /** Ends when the renewal that runs has ended: nothing uses the database after that. */
   async end(): Promise<void> {
     clearInterval(this.timer);
-    await this.renewed;
+    await this.renewing;
   }
 }
