@@ -3,6 +3,7 @@ import { ACCEPTANCE } from './promises/acceptance.js';
 import { CLOSING } from './promises/closing.js';
 import { COALESCING } from './promises/coalescing.js';
 import { COMPLETION } from './promises/completion.js';
+import { CONSOLE } from './promises/console.js';
 import { CONTROL } from './promises/control.js';
 import { HOSTS } from './promises/hosts.js';
 import { QUEUE } from './promises/queue.js';
@@ -24,4 +25,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...REVEALS,
   ...CLOSING,
   ...RETENTION,
+  ...CONSOLE,
 ];
