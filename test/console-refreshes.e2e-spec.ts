@@ -6,13 +6,17 @@ import { cellsOf, parse } from './support/csv.js';
 import type { z } from 'zod';
 import {
   newRefreshSchema,
+  overviewSchema,
   refreshDetailsSchema,
   refreshListSchema,
   refreshReasonsSchema,
   refreshTokensSchema,
+  type OperatorOverview,
 } from '../libs/console/src/wire/index.js';
 import { ConsoleVisitor, expectShape } from './support/console.js';
 import { CONSOLE_VARIABLES, startConsoleApp } from './support/console-app.js';
+import { holdRows } from './support/held-rows.js';
+import { untilLockWaits } from './support/lock-waits.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -508,21 +512,24 @@ describe('tabs that share what they read', () => {
   const PATHS = ['', '/reasons', '/tokens?order=latest'];
 
   it.each(PATHS)(
-    'twenty tabs of one refresh%s are one read, and a client that accepts no age is another one [K41]',
+    'twenty tabs of one refresh%s are one read at a time, and a client that accepts no age is another one [K41]',
     async (below) => {
       const { refreshId } = await aRefreshWithFailures();
       const path = `refreshes/${refreshId}${below}`;
-      const countReads = async (headers: Record<string, string>) => {
-        const statements = await captureStatements(async () => {
-          const bodies = await Promise.all(
-            Array.from({ length: 20 }, async () => (await operator.get(path, headers).expect(200)).body as object),
-          );
-          for (const body of bodies) expect(body).toEqual({ ...bodies[0], now: expect.any(String) as string });
-        });
-        return statements.filter(({ text }) => text.startsWith('start transaction')).length;
-      };
+      const startedAt = performance.now();
 
-      expect(await countReads(AGED)).toBe(1);
+      const shared = await captureStatements(async () => {
+        const bodies = await Promise.all(
+          Array.from({ length: 20 }, async () => (await operator.get(path, AGED).expect(200)).body as object),
+        );
+        for (const body of bodies) expect(body).toEqual({ ...bodies[0], now: expect.any(String) as string });
+      });
+
+      // A read is shared for 800 ms. A busy machine may take longer for so many requests.
+      const maxReads = 1 + Math.floor((performance.now() - startedAt) / 800);
+      const reads = shared.filter(({ text }) => text.startsWith('start transaction')).length;
+      expect(reads).toBeGreaterThan(0);
+      expect(reads).toBeLessThanOrEqual(maxReads);
       const fresh = await captureStatements(() => operator.get(path).expect(200));
       expect(fresh.some(({ text }) => text.includes('nft_metadata.refreshes'))).toBe(true);
     },
@@ -575,6 +582,25 @@ describe('tabs that share what they read', () => {
     expect([waiting, paused, resumed]).toEqual([new Set(['queued']), new Set(['paused']), new Set(['queued'])]);
     expect([...cancelled!].every((state) => ['cancelling', 'cancelled'].includes(state))).toBe(true);
     await test.worker.runOnce();
+  });
+
+  it('an action is in the log of the overview as soon as it is done, also if others read the overview meanwhile', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const readTargets = async () => {
+      const { body } = await operator.get('overview', { 'cache-control': 'max-age=2' }).expect(200);
+      return (overviewSchema.parse(body) as OperatorOverview).actions.map(({ target }) => target);
+    };
+    const log = await holdRows(test, 'lock table nft_metadata.console_actions in exclusive mode', []);
+    const pausing = operator.post(`refreshes/${refreshId}/pause`).then(({ status }) => status);
+    await untilLockWaits(test.database, { kinds: ['relation'] });
+    expect(await readTargets()).not.toContain(refreshId);
+
+    await log.release();
+
+    expect(await pausing).toBe(200);
+    expect(await readTargets()).toContain(refreshId);
+    await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
   });
 });
 

@@ -31,24 +31,29 @@ export class Actions {
   ) {}
 
   async run<Result>(wanted: WantedAction, work: () => Promise<Result>): Promise<Result> {
-    let result: Result;
     try {
-      refuseUnlessAllowed(wanted);
-      result = await work();
-    } catch (error) {
-      await this.add(wanted, refusalOf(error)?.code ?? 'internal_error');
-      throw error;
+      const result = await this.attempt(wanted, work);
+      await this.add(wanted, 'done');
+      return result;
     } finally {
-      // Also when it was refused: it may have done a part.
+      // Only now: the overview shows the log, too. Also when it was refused: it may have done a part.
       this.shared.forgetAll();
     }
-    await this.add(wanted, 'done');
-    return result;
   }
 
   /** Reads what an action has changed. It waits for its turn, because a person who is told that reads are busy repeats the action. */
   show<Result>(read: () => Promise<Result>): Promise<Result> {
     return this.reads.runPatiently(read);
+  }
+
+  private async attempt<Result>(wanted: WantedAction, work: () => Promise<Result>): Promise<Result> {
+    try {
+      refuseUnlessAllowed(wanted);
+      return await work();
+    } catch (error) {
+      await this.add(wanted, refusalOf(error)?.code ?? 'internal_error');
+      throw error;
+    }
   }
 
   /** Never throws: a person who is told of an error repeats what is done already. */
