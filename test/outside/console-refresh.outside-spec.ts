@@ -146,18 +146,34 @@ describe('what to fix', () => {
     expect(first).toMatch(/It sent: not here/);
   });
 
-  it('the reasons of a refresh that has just been completed have all tokens that failed', async () => {
+  /** Of two tokens: one has failed, and the other one will. */
+  async function aRefreshThatFails() {
     const project = await test.aProject({ tokens: ['1', '2'] });
     test.metadataApi.respond('1', 404);
     test.metadataApi.script('2', { status: 429, body: '' }, { status: 404, body: '' });
-    const refreshId = await refreshOnce(test, project, ['1', '2']);
-    const page = await operator.open(`refreshes/${refreshId}`);
+    return refreshOnce(test, project, ['1', '2']);
+  }
+
+  // Half a minute later the page reads the reasons again, and after a minute the tokens.
+  it('the reasons of a refresh that has just been completed have all tokens that failed', async () => {
+    const page = await operator.open(`refreshes/${await aRefreshThatFails()}`);
     await page.shows('Show 1');
 
     await workSecondsLater(test, 60);
 
     await page.shows('Completed');
-    await page.shows('Show 2', 3000);
+    await page.shows('Show 2', 10_000);
+  });
+
+  it('the failed tokens of a refresh that has just been completed are all there', async () => {
+    const page = await operator.open(`refreshes/${await aRefreshThatFails()}?verdict=failed`);
+    const countRows = async () => (await page.texts('[aria-labelledby=tokens] tbody tr')).length;
+    await vi.waitUntil(async () => (await countRows()) === 1, { timeout: 10_000 });
+
+    await workSecondsLater(test, 60);
+
+    await page.shows('Completed');
+    await vi.waitUntil(async () => (await countRows()) === 2, { timeout: 10_000 });
   });
 
   it('"Show 5" is the same five tokens after a reload, and for somebody else who gets the URL [K28]', async () => {

@@ -1,5 +1,5 @@
 import { keepPreviousData, QueryClient, useQuery, useQueryClient, type UseQueryResult } from '@tanstack/preact-query';
-import { useCallback, useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { ApiError } from './api.js';
 import { connection, read } from './api.js';
 import { announce } from './announcements.js';
@@ -51,6 +51,20 @@ export function useRead<Body>(path: string | null, intervalMs: number | null = L
       return Math.min(intervalMs * 2 ** (failures.get(path ?? '') ?? 0), MAX_INTERVAL_MS);
     },
   });
+}
+
+/** As `useRead`, of what changes until something has ended: then it is read once more, not as it was before, and from then on rarely. */
+export function useReadUntilEnd<Body>(
+  path: string,
+  isEnded: boolean,
+  { runningMs, endedMs }: { runningMs: number; endedMs: number },
+): Read<Body> {
+  const read = useRead<Body>(path, isEnded ? endedMs : runningMs, isEnded ? 0 : undefined);
+  const { refetch } = read;
+  useEffect(() => {
+    if (isEnded) void refetch();
+  }, [isEnded, refetch]);
+  return read;
 }
 
 async function counted<Body>(path: string, work: () => Promise<Body>): Promise<Body> {

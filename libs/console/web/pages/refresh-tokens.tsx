@@ -2,7 +2,7 @@ import { useRef } from 'preact/hooks';
 import type { RefreshDetails, RefreshToken, RefreshTokens } from '../../src/wire/index.js';
 import { withQuery } from '../data/api.js';
 import type { Filters } from '../data/filters.js';
-import { LIST_MS, RUNNING_MS, SLOW_MS, useRead } from '../data/queries.js';
+import { LIST_MS, RUNNING_MS, SLOW_MS, useReadUntilEnd } from '../data/queries.js';
 import { ForeignName } from '../parts/foreign.js';
 import { Glyph } from '../parts/glyph.js';
 import { Icon } from '../parts/icon.js';
@@ -38,9 +38,10 @@ export function RefreshTokensCard({
   const isRunning = refresh.completedAt === null;
   const isFiltered = Object.values(values).some((value) => value !== null);
   const isLatest = isRunning && !isFiltered && cursor === null;
-  const read = useRead<RefreshTokens>(
+  const read = useReadUntilEnd<RefreshTokens>(
     withQuery(`${path}/tokens`, { ...values, cursor, order: isLatest ? 'latest' : null }),
-    isLatest ? RUNNING_MS : isRunning ? LIST_MS : SLOW_MS * 4,
+    !isRunning,
+    { runningMs: isLatest ? RUNNING_MS : LIST_MS, endedMs: SLOW_MS * 4 },
   );
   const chips = [
     ...(values.reason === null ? [] : [{ text: values.reason, href: linkWith({ reason: null }) }]),

@@ -6,7 +6,7 @@ import { announce } from '../data/announcements.js';
 import { useServerTime } from '../data/clock.js';
 import { useFilters } from '../data/filters.js';
 import { useKeys } from '../data/keys.js';
-import { RUNNING_MS, SLOW_MS, useAction, useRead } from '../data/queries.js';
+import { RUNNING_MS, SLOW_MS, useAction, useRead, useReadUntilEnd } from '../data/queries.js';
 import { Ask } from '../parts/dialog.js';
 import { Copy, Foreign, ForeignUrl } from '../parts/foreign.js';
 import { Fact, Head } from '../parts/head.js';
@@ -288,17 +288,10 @@ function WhatToFix({
   linkOf: (reason: string) => string;
   onRetry: (reason: Reason) => void;
 }) {
-  const isDone = refresh.completedAt !== null;
-  // Those of a completed refresh are read once more at its end, and then rarely: not as they were before.
-  const read = useRead<RefreshReasons>(
-    `${path}/reasons`,
-    isDone ? SLOW_MS * 2 : RUNNING_MS * 2,
-    isDone ? 0 : undefined,
-  );
-  const { refetch } = read;
-  useEffect(() => {
-    if (isDone) void refetch();
-  }, [isDone, refetch]);
+  const read = useReadUntilEnd<RefreshReasons>(`${path}/reasons`, refresh.completedAt !== null, {
+    runningMs: RUNNING_MS * 2,
+    endedMs: SLOW_MS * 2,
+  });
   return (
     <section class="card" aria-labelledby="fix">
       <header>
