@@ -36,7 +36,7 @@ export class Actions {
       await this.add(wanted, 'done');
       return result;
     } finally {
-      // Only now: the overview shows the log, too. Also when it was refused: it may have done a part.
+      // After the log is written, because the overview shows it. Also when the action was refused: it may have done a part.
       this.shared.forgetAll();
     }
   }

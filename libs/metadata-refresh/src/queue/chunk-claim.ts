@@ -11,7 +11,7 @@ import { isBeingStopped } from '../control/stopped-chunks.js';
 export const LANES_PER_CLAIM = 8;
 /** When tokens that are being fetched by another chunk are due again, in seconds. */
 export const DEFERRAL_SECONDS = 1;
-/** A claim takes its tokens from the first deferred chunks of a lane, at most so many. */
+/** The most deferred chunks of a lane that one claim reads, the first ones due. */
 const MAX_DEFERRED_CHUNKS = 256;
 
 /** A lane that this claim has locked. */
