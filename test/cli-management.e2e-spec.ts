@@ -265,7 +265,7 @@ it('the command line lists, shows, changes and removes a project with all that b
   expect(projects).toContainEqual(expect.objectContaining({ project_id: project.id, name: 'Renamed' }));
 
   expect(await refused('project', 'remove', ...named)).toBe(
-    `error: This removes project ${project.id} with 1 API keys, 1 collections, 3 tokens and their metadata, 1 refreshes and 0 webhooks. Confirm it with --yes.\n`,
+    `error: This removes project ${project.id} and what belongs to it: API keys: 1, collections: 1, tokens: 3, refreshes: 1, webhooks: 0. Confirm it with --yes.\n`,
   );
   expect(await json('project', 'remove', ...named, '--yes')).toEqual({
     removed: project.id,

@@ -43,6 +43,19 @@ it('the command line prints what a refresh would do with each token, and its exi
   ]);
 });
 
+it('the command line names redirects to other hosts apart, with an example of those that lead to one host', async () => {
+  const ofToken = (id: string) => `${test.metadataApi.url}/${project.collectionAddress}/${id}`;
+  for (const id of ['7', '8']) test.metadataApi.respond(id, 302, '', { location: `/moved/${id}th` });
+  test.metadataApi.respond('9', 302, '', { location: 'http://169.254.169.254/latest' });
+
+  const { out } = await run(...validate('7-9'));
+
+  expect(out.trimEnd().split('\n').slice(-2)).toEqual([
+    `redirected (tokens 7, 8): such as ${ofToken('7')} -> ${test.metadataApi.url}/moved/7th`,
+    `redirected (token 9): ${ofToken('9')} -> http://169.254.169.254/latest`,
+  ]);
+});
+
 it('the command line prints a validation as one JSON object, and counts it towards no limit', async () => {
   test.metadataApi.respond('6', 200, { name: 'Dragon' });
 

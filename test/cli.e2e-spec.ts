@@ -208,6 +208,20 @@ it('the command line prints all its help without a database', async () => {
   expect(help.out).toMatch(/^ {2}token {2,}tokens of a collection/m);
   expect(groupHelp.out).toMatch(/^ {2}remove \[options\] {2,}remove a collection/m);
   expect(commandHelp.out).toMatch(/--uri-rule <rule>/);
+  for (const group of [
+    'project',
+    'api-key',
+    'collection',
+    'chain',
+    'token',
+    'refresh',
+    'reveal',
+    'traits',
+    'webhook',
+  ]) {
+    // Each command of a group says what it does.
+    expect((await cli('help', group)).out).not.toMatch(/^ {2}[a-z-]+(?: \[options\])?$/m);
+  }
   for (const option of ['collection <', 'tokens <list>', 'all', 'wait', 'run-worker', 'json']) {
     expect(refreshHelp.out).toMatch(new RegExp(`^ {2}--${option}`, 'm'));
   }

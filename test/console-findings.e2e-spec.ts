@@ -123,10 +123,34 @@ it('a host in a long cooldown is found until an operator ends it', async () => {
   );
 
   const { title, advice } = await isFound('host_cooldown');
-  expect(title).toBe(`${metadataApi.host} has asked for a pause of more than five minutes`);
+  expect(title).toBe(`${metadataApi.host} has asked for one pause after the other for more than five minutes`);
   expect(advice).toMatch(/requested again after \d\d:\d\d UTC/);
   await operator.post(`hosts/${encodeURIComponent(metadataApi.host)}/end-cooldown`).expect(200);
   await isGone('host_cooldown');
+});
+
+it('a host whose cooldowns follow each other is found, and one that was asked for a while between them is not', async () => {
+  const { database } = test;
+  for (const [host, secondsBetween] of [
+    ['always.example', 3],
+    ['sometimes.example', 60],
+  ] as const) {
+    await database.query(
+      `insert into nft_metadata.metadata_hosts (host, cooldown_until) values ($1, now() + interval '1 minute')`,
+      [host],
+    );
+    await database.query(
+      `insert into nft_metadata.host_cooldowns (host, started_at, until_at, reason)
+       select $1, start, start + interval '1 minute', 'status_429'
+       from (select now() - past * (60 + $2::int) * interval '1 second' as start from generate_series(0, 9) as past) as one`,
+      [host, secondsBetween],
+    );
+  }
+
+  const found = (await readFindings()).filter(({ kind }) => kind === 'host_cooldown');
+
+  expect(found.map(({ link }) => link)).toEqual(['hosts/always.example']);
+  await database.query(`update nft_metadata.metadata_hosts set cooldown_until = '-infinity'`);
 });
 
 it('a reason that tripled is found, with its failures, until it is as rare as before', async () => {
@@ -143,8 +167,10 @@ it('a reason that tripled is found, with its failures, until it is as rare as be
   await minute('tls', 10, '10 minutes');
 
   expect(await isFound('reason_tripled')).toMatchObject({
-    title:
-      'Your server did not send the whole document within the time limit: 120 requests in the last hour, 30 in the hour before',
+    title: '120 requests failed with timeout in the last hour, and 30 in the hour before',
+    advice: expect.stringMatching(
+      /^Look at the hosts that it concerns\. Their owners read: “Your server .+\.”$/,
+    ) as string,
     link: 'failures?since=1h&group=reason&reason=timeout',
   });
   expect((await readFindings()).filter(({ kind }) => kind === 'reason_tripled')).toHaveLength(1);

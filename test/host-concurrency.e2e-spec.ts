@@ -40,7 +40,7 @@ describe('metadata hosts', () => {
         for (const worker of workers) worker.wake();
         return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
       },
-      { timeout: 20_000 },
+      { timeout: 50_000, interval: 100 },
     );
     await Promise.all(workers.map((worker) => worker.stop()));
 
@@ -74,16 +74,21 @@ describe('metadata hosts', () => {
     const refreshId = await requestRefresh(test.app, project, ids(40));
     const other = await test.anotherWorker();
     const released = () =>
-      test.database.query(
-        `select from nft_metadata.refresh_chunks
+      test.database.query<{ is_due: boolean }>(
+        `select due_at <= now() as is_due from nft_metadata.refresh_chunks
          where refresh_id = $1 and claim_count > 0 and attempt_count = 0 and not is_claimed`,
         [refreshId],
       );
+    oneHost.hold();
 
     test.worker.start();
-    await vi.waitUntil(() => oneHost.hits.size > 0, { timeout: 10_000 });
+    await vi.waitUntil(() => oneHost.heldCount === 1, { timeout: 10_000 });
     other.start();
-    await vi.waitUntil(async () => (await released()).length > 0, { timeout: 3000 });
+    // While the one request is open that the host may receive: no token can start, and no lease has ended.
+    await vi.waitUntil(async () => (await released()).length > 0, { timeout: 10_000 });
+    expect([oneHost.totalHits, oneHost.heldCount]).toEqual([1, 1]);
+    expect((await released()).filter(({ is_due }) => !is_due)).toEqual([]);
+    oneHost.releaseHeld();
     await test.worker.stop();
     await vi.waitUntil(
       async () => {

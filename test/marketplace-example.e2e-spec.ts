@@ -2,6 +2,7 @@ import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MetadataHost } from '@app/testing';
+import { Agent, fetch as fetchBy, type RequestInit } from 'undici';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { overviewSchema, sessionSchema } from '../libs/console/src/wire/index.js';
 import { filesOf, OPERATOR_SECRET, OWN_PAGE } from './support/console.js';
@@ -166,29 +167,38 @@ const JSON_BODY = { 'content-type': 'application/json' };
 /** Of eight a minute, one is used before. */
 const OFFERS_LEFT = Array.from({ length: 7 }, () => 200);
 
-/** Everything that a visitor of the shop can do, and some things that nobody should. */
+/** Everything that a visitor of the shop can do, and some things that nobody should, on connections of the visitor's own. */
 async function visit(url: string): Promise<Awaited<ReturnType<typeof send>>[]> {
-  const offers = `${url}/api/v2/offers`;
+  const connections = new Agent();
+  const get = (path: string) => send(url + path, {}, connections);
+  const post = (path: string, body: string) =>
+    send(url + path, { method: 'POST', headers: JSON_BODY, body }, connections);
+  const offers = '/api/v2/offers';
   const offer = { address: ADDRESS, tokenId: '9', price: '30' };
-  const responses = [
-    await get(offers),
-    await post(offers, offer),
-    await post(offers, { ...offer, price: 'much', discount: true }),
-    await send(offers, { method: 'POST', headers: JSON_BODY, body: '{' }),
-    await post(offers, { ...offer, address: `0x${'0'.repeat(40)}` }),
-    await get(`${url}/api/v2/nothing`),
-    await get(`${url}/metadata-refreshes`),
-  ];
-  for (let count = 0; count < 8; count += 1) responses.push(await get(offers));
-  return responses;
+  try {
+    const responses = [
+      await get(offers),
+      await post(offers, JSON.stringify(offer)),
+      await post(offers, JSON.stringify({ ...offer, price: 'much', discount: true })),
+      await post(offers, '{'),
+      await post(offers, JSON.stringify({ ...offer, address: `0x${'0'.repeat(40)}` })),
+      await get('/api/v2/nothing'),
+      await get('/metadata-refreshes'),
+    ];
+    for (let count = 0; count < 8; count += 1) responses.push(await get(offers));
+    return responses;
+  } finally {
+    await connections.close();
+  }
 }
 
 const get = (url: string) => send(url, {});
 const post = (url: string, body: object, headers: Record<string, string> = {}) =>
   send(url, { method: 'POST', headers: { ...JSON_BODY, ...headers }, body: JSON.stringify(body) });
 
-async function send(url: string, request: RequestInit) {
-  const response = await fetch(url, request);
+/** On a connection of its own, unless given: the shop may close one that was idle just when the next request is sent. */
+async function send(url: string, request: RequestInit, connections = new Agent({ pipelining: 0 })) {
+  const response = await fetchBy(url, { ...request, dispatcher: connections });
   const { date: _, ...headers } = Object.fromEntries(response.headers);
   // Seconds that are left, which may differ by one.
   for (const name of ['x-ratelimit-reset', 'retry-after']) if (headers[name]) headers[name] = 'seconds';

@@ -371,13 +371,16 @@ describe('coalescing', () => {
       async areHeld(hits: number) {
         await vi.waitUntil(() => hitsOf('1') === hits && waiting.length > 0, { timeout: 10_000 });
       },
-      async respond() {
+      release() {
         for (const release of waiting.splice(0)) release();
+      },
+      async respond() {
+        this.release();
         await vi.waitUntil(async () => (await chunksWith('is_claimed')) === 0, { timeout: 10_000 });
       },
       async [Symbol.asyncDispose]() {
         test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
-        for (const release of waiting.splice(0)) release();
+        this.release();
         await test.worker.stop();
         await test.database.unfreezeTime();
         await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
@@ -419,6 +422,37 @@ describe('coalescing', () => {
       expect((await resultsOf(refreshIds[1]!))[0]).toMatchObject({ tokenId: '1', verdict });
     },
   );
+
+  it('a refresh whose token was in flight gets the next fetch of the token, also while its other tokens wait for their turn', async () => {
+    const project = await test.aProject({ tokens: ids(300) });
+    await using fetches = await heldFetches(project, { status: 404, body: '' });
+    const chunksLike = (refreshId: string, condition: string) =>
+      test.database.query(`select from nft_metadata.refresh_chunks where refresh_id = $1 and ${condition}`, [
+        refreshId,
+      ]);
+    const inFlight = await requestRefresh(test.app, project, ['1']);
+    await fetches.areHeld(1);
+    // More tokens than are claimed ahead while no other one gets a response.
+    test.metadataApi.hold();
+    const large = await requestRefresh(test.app, project, ids(300));
+    test.worker.wake();
+    await vi.waitUntil(async () => (await chunksLike(large, `token_ids = '{1}' and due_at > now()`)).length === 1, {
+      timeout: 10_000,
+    });
+    // A second later, its token 1 is due, behind its other tokens.
+    await test.database.advance(1);
+    fetches.release();
+    await vi.waitUntil(async () => (await resultsOf(inFlight)).length === 1, { timeout: 10_000 });
+
+    const newer = await requestRefresh(test.app, project, ['1']);
+    await vi.waitUntil(async () => (await chunksLike(newer, 'is_claimed')).length === 1, { timeout: 10_000 });
+    test.metadataApi.releaseHeld();
+    await fetches.areHeld(2);
+    fetches.release();
+    await vi.waitUntil(async () => (await resultsOf(newer)).length === 1, { timeout: 10_000 });
+
+    expect((await resultsOf(large))[0]).toEqual({ tokenId: '1', verdict: 'f', attempts: 1 });
+  });
 
   it('a claim takes no token for a refresh that is paused or waits for a retry, when it takes the token for another one', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });

@@ -1,4 +1,5 @@
 import { Refreshes } from '@app/metadata-refresh';
+import { untilListening } from './support/listening.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { control, pausedChunks, untilStatus } from './support/refresh-control.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -177,12 +178,7 @@ it('a worker that is idle begins at once with a refresh that is resumed', async 
   await pause(project, refreshId);
   // Started and never woken: only a notification makes it claim.
   test.worker.start();
-  await vi.waitUntil(
-    async () =>
-      (await test.database.query(`select from pg_stat_activity where query like 'listen %' and state = 'idle'`))
-        .length > 0,
-    { timeout: 10_000 },
-  );
+  await untilListening(test);
   await control(test.app, project, refreshId, 'pause').expect(202);
 
   await control(test.app, project, refreshId, 'resume').expect(202);

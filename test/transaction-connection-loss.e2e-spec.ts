@@ -1,6 +1,7 @@
 import { inTransaction } from '@app/database';
 import { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { Client } from 'pg';
+import { lockWaits, untilLockWaits } from './support/lock-waits.js';
 import { http } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
@@ -103,21 +104,12 @@ it('a transaction that a host stops waiting for is not continued by the next one
     await note(em, 'half');
     await em.execute(`update notes set text = 'changed' where text = 'held'`);
   });
-  const isWaiting = async () =>
-    (
-      await test.database.query(
-        `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'update notes%'`,
-      )
-    ).length > 0;
-  await vi.waitUntil(isWaiting, { timeout: 10_000 });
+  await untilLockWaits(test.database, { count: 1, statement: 'update notes' });
   // Longer than it takes to give up the statement, and the first try to roll back.
   await vi.waitUntil(
     async () => {
-      const [{ seconds }] = (await test.database.query<{ seconds: number }>(
-        `select extract(epoch from clock_timestamp() - query_start)::float8 as seconds from pg_stat_activity
-       where wait_event_type = 'Lock' and query like 'update notes%'`,
-      )) as [{ seconds: number }];
-      return seconds > 0.6;
+      const waits = await lockWaits(test.database, { statement: 'update notes' });
+      return waits.some(({ seconds }) => seconds > 0.6);
     },
     { timeout: 10_000 },
   );

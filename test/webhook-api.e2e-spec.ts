@@ -378,7 +378,7 @@ describe('routes of webhooks', () => {
     expect(responses.map(({ body }) => (body as { message: string }).message)).toEqual([
       'uri is not a field here; did you mean url?; the body must have url, events or triggers',
       'the body must have url, events or triggers',
-      'Webhook URL "https://10.0.0.1/" is not allowed: blocked_address.',
+      'Webhook URL "https://10.0.0.1/" is not allowed: blocked_address. Use an https URL with a public address and a port that is allowed.',
       'keep_old_hours must be a whole number of hours from 0 to 168',
       'skip is not a field here; there are skip_backlog',
       'url is not a field here; there are none',

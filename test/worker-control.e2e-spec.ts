@@ -1,4 +1,5 @@
 import { holdClaims } from './support/held-claims.js';
+import { untilListening } from './support/listening.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
@@ -87,12 +88,7 @@ it('a worker that is idle begins at once with a refresh that is accepted', async
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
   // Started and never woken: only a notification makes it claim.
   test.worker.start();
-  await until(async () => {
-    const listening = await test.database.query(
-      `select from pg_stat_activity where datname = current_database() and query like 'listen %' and state = 'idle'`,
-    );
-    return listening.length > 0;
-  });
+  await untilListening(test);
 
   // One after the other: the worker is idle in between.
   for (const tokenId of ['1', '2', '3']) {

@@ -42,6 +42,7 @@ interface ChangeOptions {
 export function addCollectionCommands(collection: Command, session: Session): void {
   const add = collection
     .command('add')
+    .description('register a token contract, and where its metadata comes from')
     .requiredOption('--project <id>')
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1);
@@ -100,7 +101,9 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       session.printList('collections', found.map(toLine));
     });
 
-  withJson(withCollection(collection.command('show'))).action(async (options: CollectionOptions) => {
+  withJson(
+    withCollection(collection.command('show').description('show a collection, and how many tokens it has')),
+  ).action(async (options: CollectionOptions) => {
     const found = await findCollection(session, options);
     const tokens = await (await session.get('tokens')).countTokens(found.id);
     const { pendingTokens } = await (await session.get('refreshes')).count({ collectionId: found.id });

@@ -10,6 +10,7 @@ type Project = Awaited<ReturnType<Projects['getById']>>;
 export function addProjectCommands(project: Command, session: Session): void {
   const create = project
     .command('create')
+    .description('create a project; the wallet of its owner signs requests')
     .requiredOption('--name <name>')
     .requiredOption('--owner <0xADDRESS>', 'the wallet that signs requests');
   addLimitOptions(create).action(async (options: { name: string; owner: string } & LimitOptions) => {
@@ -81,7 +82,7 @@ export function addProjectCommands(project: Command, session: Session): void {
         );
       }
       await session.confirm(
-        `This removes project ${id} with ${api_keys} API keys, ${collections} collections, ${tokens} tokens and their metadata, ${refreshes} refreshes and ${webhooks} webhooks.`,
+        `This removes project ${id} and what belongs to it: API keys: ${api_keys}, collections: ${collections}, tokens: ${tokens}, refreshes: ${refreshes}, webhooks: ${webhooks}.`,
         { yes },
       );
       await removeProject(session, id);

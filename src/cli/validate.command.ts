@@ -52,7 +52,8 @@ function toRow(token: TokenValidation): string[] {
   ];
 }
 
-type Note = readonly [subject: string, text: string];
+/** `kind`: notes of a subject that say something else. */
+type Note = readonly [subject: string, text: string, kind?: string];
 
 function reasonOf({ error, noResult }: TokenValidation): Note[] {
   if (error) {
@@ -64,14 +65,24 @@ function reasonOf({ error, noResult }: TokenValidation): Note[] {
 
 function redirectOf({ requests }: TokenValidation): Note[] {
   const { url, redirects = [] } = requests.at(-1) ?? { url: '' };
-  return redirects.length > 0 ? [['redirected', [url, ...redirects].join(' -> ')]] : [];
+  if (redirects.length === 0) return [];
+  const chain = [url, ...redirects];
+  return [['redirected', chain.join(' -> '), chain.map(hostOf).join(' ')]];
 }
 
-/** One line for each subject, with the tokens that it is about; the text is that of the first one. */
+/** A redirect may lead to what is no URL. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url;
+}
+
+/** One line for each subject and kind, with the tokens that it is about; the text is that of the first one. */
 function notes(tokens: readonly TokenValidation[], notesOf: (token: TokenValidation) => readonly Note[]): string[] {
-  const found = tokens.flatMap((token) => notesOf(token).map(([subject, text]) => ({ token, subject, text })));
-  return [...Map.groupBy(found, ({ subject }) => subject)].map(([subject, about]) => {
+  const found = tokens.flatMap((token) =>
+    notesOf(token).map(([subject, text, kind = '']) => ({ token, subject, text, kind })),
+  );
+  return [...Map.groupBy(found, ({ subject, kind }) => `${subject} ${kind}`).values()].map((about) => {
+    const [{ subject, text }] = about as [(typeof found)[number]];
     const ids = about.map(({ token }) => token.tokenId);
-    return `${subject} (${ids.length === 1 ? 'token' : 'tokens'} ${ids.join(', ')}): ${about[0]!.text}`;
+    return `${subject} (${ids.length === 1 ? 'token' : 'tokens'} ${ids.join(', ')}): ${about.some((note) => note.text !== text) ? 'such as ' : ''}${text}`;
   });
 }

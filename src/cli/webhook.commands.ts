@@ -34,15 +34,18 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     });
   webhook
     .command('list')
+    .description('list webhooks and whether they fail')
     .option('--project <id>', 'default: all projects')
     .option('--json', 'print one JSON object')
     .action(async ({ project }: { project?: string }) => {
       const webhooks = await (await session.get('webhooks')).list(project);
       session.printList('webhooks', webhooks.map(toLine));
     });
-  withWebhook(webhook.command('show')).action(async ({ webhook: id }: { webhook: string }) => {
-    session.print(toLine(await (await session.get('webhooks')).get(id)));
-  });
+  withWebhook(webhook.command('show').description('show a webhook, and why it fails or is disabled')).action(
+    async ({ webhook: id }: { webhook: string }) => {
+      session.print(toLine(await (await session.get('webhooks')).get(id)));
+    },
+  );
   withWebhook(
     webhook
       .command('update')

@@ -145,6 +145,35 @@ describe('text by strangers', () => {
   });
 });
 
+it('a project with a long name leaves room for the collections of the refreshes', async () => {
+  const other = await test.aProject({ tokens: ['1'] });
+  await test.database.query('update nft_metadata.projects set name = $1 where id = $2', [
+    'A studio of many words '.repeat(12),
+    other.id,
+  ]);
+  await requestRefresh(test.app, other, ['1']);
+  const page = await openAsOperator('refreshes');
+
+  await page.shows('A studio of many words');
+  const heights = await page.page.$$eval('tbody tr', (rows: { clientHeight: number }[]) =>
+    rows.map(({ clientHeight }) => clientHeight),
+  );
+  // Three lines.
+  expect(Math.max(...heights)).toBeLessThan(90);
+  await page.close();
+});
+
+it('at a host that responds well, a person reads whose limit it is, and not that the host refuses more', async () => {
+  await test.database.query(
+    `insert into nft_metadata.lanes (project_id, host)
+     select project_id, 'metadata.example' from nft_metadata.lanes limit 1`,
+  );
+  const page = await openAsOperator('hosts/metadata.example');
+
+  await page.shows('To go faster, allow more concurrent requests, if its owner agrees.');
+  await page.close();
+});
+
 it('an operator is offered to end a cooldown and to limit a host, and a partner is not [K52]', async () => {
   const buttons: string[][] = [];
   for (const who of [undefined, 'partner'] as const) {

@@ -104,6 +104,17 @@ describe('progress', () => {
     expect(await page.text('[aria-labelledby=tokens] tbody')).toMatch(/One/);
   });
 
+  it('a token whose next try is due during another cooldown of its host is tried again after it [K31]', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.script('1', { status: 429, body: '', headers: { 'retry-after': '30' } });
+    const refreshId = await refreshOnce(test, project, ['1']);
+    await test.database.advance(60);
+    await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = now() + interval '50 seconds'");
+    const page = await operator.open(`refreshes/${refreshId}`);
+
+    await page.shows(/Response 429; trying again in (4\d|50) s, try 2 of 3/);
+  });
+
   it('times are right on a computer whose clock is an hour wrong [K48]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.script('1', { status: 429, body: '', headers: { 'retry-after': '40' } });

@@ -69,7 +69,8 @@ export async function launchHost(
   const url = `http://127.0.0.1:${port}`;
   const isResponding = async () => {
     if (host.exitCode !== null) throw new Error(`${main} exited with ${host.exitCode}:\n${out}`);
-    return fetch(url).then(
+    // No connection stays open: the host closes one that is idle, perhaps just when the next request is sent.
+    return fetch(url, { headers: { connection: 'close' } }).then(
       () => true,
       () => false,
     );

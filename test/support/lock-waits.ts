@@ -7,13 +7,13 @@ interface LockWaits {
   kinds?: readonly ('advisory' | 'relation' | 'transactionid' | 'tuple')[];
 }
 
-/** The sessions that wait for a lock. Only those of this database: suites run at the same time on one server. */
+/** The sessions that wait for a lock, and how long ago their statements began. Only those of this database: suites run at the same time on one server. */
 export async function lockWaits(
   database: Pick<TestDatabase, 'query'>,
   { statement = '', kinds }: LockWaits = {},
-): Promise<{ pid: number }[]> {
+): Promise<{ pid: number; seconds: number }[]> {
   return database.query(
-    `select pid from pg_stat_activity
+    `select pid, extract(epoch from clock_timestamp() - query_start)::float8 as seconds from pg_stat_activity
      where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0
        and ($2::text[] is null or wait_event = any($2))`,
     [statement, kinds ?? null],

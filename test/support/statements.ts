@@ -78,6 +78,23 @@ async function explain(databaseUrl: string, statements: readonly Statement[]): P
   }
 }
 
+/** Rows that a statement finds in a table through indexes. Also those that its triggers find, which no plan shows. It is rolled back. */
+export async function countFoundRows(databaseUrl: string, { text, values }: Statement, table: string): Promise<number> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query(text, values);
+    const { rows } = await client.query<{ found: number }>(
+      'select coalesce(sum(idx_tup_fetch), 0)::int as found from pg_stat_xact_user_tables where relid = $1::regclass',
+      [table],
+    );
+    return rows[0]!.found;
+  } finally {
+    await client.end();
+  }
+}
+
 function allNodes(node: PlanNode): PlanNode[] {
   return [node, ...(node.Plans ?? []).flatMap(allNodes)];
 }

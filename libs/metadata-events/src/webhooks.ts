@@ -260,7 +260,10 @@ export class Webhooks {
 
   private checkUrl(url: string): void {
     const refusal = this.sender.rejectionReason(url);
-    if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} is not allowed: ${refusal}.`);
+    if (!refusal) return;
+    throw new InvalidWebhook(
+      `Webhook URL ${JSON.stringify(url)} is not allowed: ${refusal}. Use an https URL with a public address and a port that is allowed.`,
+    );
   }
 
   /** Exact under concurrency: an advisory lock of the project serializes additions with a limit. */

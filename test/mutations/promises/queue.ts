@@ -91,11 +91,21 @@ export const QUEUE: readonly Mutation[] = [
     promise:
       'A refresh of a token in flight waits for that fetch and one more, however often the token is requested, and whether fetches succeed or fail',
     file: `${REFRESH}queue/chunk-claim.ts`,
-    breaks: 'What is deferred is claimed only when it is due',
+    breaks: 'What was deferred is claimed only in its turn',
     find: 'and is_deferred and not is_claimed',
     replace: 'and is_deferred and false',
     suite: 'test/queue-chunks.e2e-spec.ts',
     title: 'refresh of a token that is requested again and again waits for the fetch in flight and one more',
+  },
+  {
+    promise: 'This fetch is also that of a deferred token which is due and waits for its turn behind others',
+    file: `${REFRESH}queue/chunk-claim.ts`,
+    breaks: 'What was deferred and is due is claimed only in its turn',
+    find: 'coalesce(id <> all(array(select id from first)), true)',
+    replace: 'due_at > now()',
+    suite: 'test/queue-chunks.e2e-spec.ts',
+    title:
+      'a refresh whose token was in flight gets the next fetch of the token, also while its other tokens wait for their turn',
   },
   {
     promise: 'The delay of a retry is not shortened by requests for the same token',
@@ -110,14 +120,13 @@ export const QUEUE: readonly Mutation[] = [
     promise: 'Nothing is claimed for a refresh that is paused, when its token is claimed for another one',
     file: `${REFRESH}queue/chunk-claim.ts`,
     breaks: 'A claim takes the token until the sweep has paused the chunk',
-    find: `and due_at > now()
-            and \${isNotStopped}`,
-    replace: 'and due_at > now()',
+    find: 'coalesce(id <> all(array(select id from first)), true) and ${isNotStopped}',
+    replace: 'coalesce(id <> all(array(select id from first)), true)',
     suite: 'test/queue-chunks.e2e-spec.ts',
     title: 'a claim takes no token for a refresh that is paused or waits for a retry',
   },
   {
-    promise: 'A claim reads few of the chunks that are deferred, however many they are',
+    promise: 'A claim reads few of the chunks that were deferred, however many they are',
     file: `${REFRESH}queue/chunk-claim.ts`,
     breaks: 'All of them are read',
     find: 'limit ${MAX_DEFERRED_CHUNKS}',
@@ -126,13 +135,14 @@ export const QUEUE: readonly Mutation[] = [
     title: 'a claim reads only the first of the chunks that are deferred',
   },
   {
-    promise: 'What is deferred takes no room in a claim, and is claimed only together with what is due',
+    promise:
+      'What was deferred takes no room in a claim before its turn, and is claimed only together with what is due',
     file: `${REFRESH}queue/claim-plan.ts`,
     breaks: 'It is claimed like what is due',
-    find: 'chunks.filter(({ isDeferred }) => !isDeferred)',
+    find: 'chunks.filter(({ isJoining }) => !isJoining)',
     replace: 'chunks',
     suite: 'libs/metadata-refresh/src/queue/claim-plan.spec.ts',
-    title: 'a deferred chunk is claimed for the tokens that are claimed for a due one',
+    title: 'a chunk that was deferred is claimed for the tokens that are claimed for one of the first due chunks',
   },
   {
     promise: 'A claim goes through the tokens in flight once',

@@ -69,6 +69,15 @@ export const RECORDS: readonly Mutation[] = [
     title: 'is a HOT update of each row in tokens, and writes no other table',
   },
   {
+    promise: 'Search rows of a batch are found by their key, whatever the statistics of the table',
+    file: `${STORE}migrations/2026-11-30-search-row-statistics.migration.ts`,
+    breaks: 'The planner expects as many rows of a collection as statistics say',
+    find: 'set (n_distinct = 100)',
+    replace: 'reset (n_distinct)',
+    suite: 'test/record-plans.e2e-spec.ts',
+    title: 'a completion finds each search row by its key, when statistics are of collections with one token',
+  },
+  {
     promise: 'Readers see old or new, never a mixture',
     file: `${REFRESH}completion/completion-transaction.ts`,
     breaks: 'Records are committed before their counts and results',

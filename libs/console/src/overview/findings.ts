@@ -1,6 +1,7 @@
 import { ChainStatuses, type ChainStatus } from '@app/chain-events';
 import { EventOverview, type EventProblems } from '@app/metadata-events';
 import {
+  adviceFor,
   ProjectUsage,
   ServiceProblems,
   type OldestDue,
@@ -10,7 +11,7 @@ import {
 import { ProjectDirectory } from '@app/project-auth';
 import { asRefreshingProject } from '@app/refresh-api';
 import { Injectable, Optional } from '@nestjs/common';
-import { adviceOn, codeOf } from '../advice.js';
+import { codeOf } from '../advice.js';
 import type { Finding } from '../wire/overview.schema.js';
 
 /** A worker claims what is due within a second or two. */
@@ -194,7 +195,7 @@ function longCooldowns(cooldowns: Known['cooldowns']): Finding[] {
     .map(({ host, until, since }) => ({
       kind: 'host_cooldown',
       severity: 'warning',
-      title: `${host} has asked for a pause of more than five minutes`,
+      title: `${host} has asked for one pause after the other for more than five minutes`,
       advice: `It is requested again after ${toTime(new Date(until))}. Ask its owner to allow more requests, or lower its concurrency.`,
       since,
       link: `hosts/${encodeURIComponent(host)}`,
@@ -203,12 +204,12 @@ function longCooldowns(cooldowns: Known['cooldowns']): Finding[] {
 
 function frequentReasons({ reasons }: QueueProblems): Finding[] {
   return reasons.map(({ reason, lastHour, hourBefore }) => {
-    const { title, advice } = adviceOn(codeOf(reason), reason);
     return {
       kind: 'reason_tripled',
       severity: 'warning',
-      title: `${title}: ${format(lastHour)} requests in the last hour, ${format(hourBefore)} in the hour before`,
-      advice,
+      title: `${format(lastHour)} requests failed with ${reason} in the last hour, and ${format(hourBefore)} in the hour before`,
+      // The sentences speak to the owners of metadata.
+      advice: `Look at the hosts that it concerns. Their owners read: “${adviceFor(codeOf(reason), reason)}”`,
       since: null,
       link: `failures?since=1h&group=reason&reason=${encodeURIComponent(reason)}`,
     };

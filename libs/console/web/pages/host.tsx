@@ -501,8 +501,22 @@ function Failures({ host, isLinked }: { host: Details; isLinked: boolean }) {
   );
 }
 
+/** By what slows it down: the host itself, or the limit that it has here. */
+const FASTER = {
+  heldBack: {
+    operator: 'the host’s owner can allow more for the user agent of this service.',
+    partner: 'you can allow more for the user agent of this service.',
+  },
+  atLimit: {
+    operator: 'allow more concurrent requests, if its owner agrees.',
+    partner: 'respond in less time, or ask the marketplace for more concurrent requests.',
+  },
+};
+
 function Why({ host, isOperator }: { host: Details; isOperator: boolean }) {
   const now = useServerTime();
+  const { cooldownUntil, concurrency } = host;
+  const isHeldBack = cooldownUntil !== null || (concurrency.inForce ?? concurrency.limit) < concurrency.limit;
   return (
     <section class="card pad" aria-labelledby="why">
       <h2 id="why">Why this speed?</h2>
@@ -516,8 +530,7 @@ function Why({ host, isOperator }: { host: Details; isOperator: boolean }) {
         ))}
       </ol>
       <p class="why">
-        <b>To go faster</b>, {isOperator ? 'the host’s owner can' : 'you can'} allow more for the user agent of this
-        service.
+        <b>To go faster</b>, {FASTER[isHeldBack ? 'heldBack' : 'atLimit'][isOperator ? 'operator' : 'partner']}
       </p>
     </section>
   );

@@ -206,6 +206,8 @@ function TokenRow({ token, refresh }: { token: RefreshToken; refresh: Details })
 
 function Happened({ token, refresh }: { token: RefreshToken; refresh: Details }) {
   const { verdict, attempts, change, reason, title, response, nextAttemptAt, metadataVersion } = token;
+  // Due, and kept back by the cooldown.
+  const dueAt = nextAttemptAt ?? refresh.cooldown?.until ?? null;
   switch (verdict) {
     case 'updated':
       if (metadataVersion === 1)
@@ -241,14 +243,11 @@ function Happened({ token, refresh }: { token: RefreshToken; refresh: Details })
             : response.statusCode === null
               ? response.reason
               : `Response ${response.statusCode}`}
-          {nextAttemptAt === null ? (
+          {refresh.state === 'paused' ? (
             '; tried again when the refresh goes on'
           ) : (
             <>
-              ; trying again{' '}
-              <b class="strong">
-                <Due at={nextAttemptAt} />
-              </b>
+              ; trying again <b class="strong">{dueAt === null ? 'now' : <Due at={dueAt} />}</b>
             </>
           )}
           , try {formatCount(attempts + 1)} of {formatCount(refresh.maxAttempts)}

@@ -4,7 +4,7 @@ import type { Refresh, RefreshList, Session } from '../../src/wire/index.js';
 import { MOUNT, withQuery } from '../data/api.js';
 import { useFilters, type Filters } from '../data/filters.js';
 import { useRead } from '../data/queries.js';
-import { Copy } from '../parts/foreign.js';
+import { Copy, ForeignName } from '../parts/foreign.js';
 import { Glyph } from '../parts/glyph.js';
 import { Head } from '../parts/head.js';
 import { CollectionLabel, nameOf, shortAddress, shortUuid } from '../parts/names.js';
@@ -152,7 +152,12 @@ function RefreshRow({ refresh, isOperator }: { refresh: Refresh; isOperator: boo
               <CollectionLabel collection={refresh.collection} />
             </b>
             <small class="mono sentence">
-              {shortAddress(refresh.collection.address)} · {shortUuid(refresh.id)}
+              {refresh.collection.name !== null && (
+                <>
+                  <span class="nowrap">{shortAddress(refresh.collection.address)}</span> ·{' '}
+                </>
+              )}
+              <span class="nowrap">{shortUuid(refresh.id)}</span>
             </small>
           </span>
         </RowLink>
@@ -186,7 +191,7 @@ function RefreshRow({ refresh, isOperator }: { refresh: Refresh; isOperator: boo
           <span class="faint">0</span>
         )}
       </Cell>
-      {isOperator && <Cell hide>{refresh.project?.name ?? '–'}</Cell>}
+      {isOperator && <Cell hide>{refresh.project ? <ForeignName text={refresh.project.name} max={40} /> : '–'}</Cell>}
       <Cell hide>{TRIGGER_WORDS[refresh.trigger]}</Cell>
       <Cell isNumber label="Started">
         <When at={refresh.createdAt} />

@@ -135,7 +135,7 @@ function Facts({ token }: { token: Details }) {
   );
 }
 
-/** "Shows what it showed on 12 Nov; 3 tries failed since." */
+/** "Shows what it showed on 12 Nov; 3 fetches failed since." */
 function StatusSentence({ token }: { token: Details }) {
   const now = useServerTime();
   const { status, lastSuccessAt, changedAt, failCount, heldUntil, burnedAt, metadataSource, pushedBy } = token;
@@ -144,7 +144,8 @@ function StatusSentence({ token }: { token: Details }) {
   const burned = burnedAt === null ? null : ` It was burnt ${formatOnDay(burnedAt, now)}.`;
   const pushed =
     metadataSource === 'pushed' ? ` Its metadata was pushed${pushedBy === null ? '' : ` by ${pushedBy}`}.` : null;
-  const tries = plural(failCount, 'try', 'tries');
+  // Of several tries each.
+  const fetches = plural(failCount, 'fetch', 'fetches');
   switch (status) {
     case 'pending':
       return (
@@ -156,7 +157,7 @@ function StatusSentence({ token }: { token: Details }) {
     case 'failed':
       return (
         <>
-          It has no metadata: {tries} failed.{held}
+          It has no metadata: {fetches} failed.{held}
           {burned}
         </>
       );
@@ -164,7 +165,7 @@ function StatusSentence({ token }: { token: Details }) {
       return (
         <>
           It shows what it showed {lastSuccessAt === null ? 'on an earlier day' : formatOnDay(lastSuccessAt, now)};{' '}
-          {tries} failed since.{held}
+          {fetches} failed since.{held}
           {burned}
         </>
       );

@@ -8,6 +8,7 @@ import { moveRow, onKeyDown, useKeys } from '../data/keys.js';
 import { notice, SLOW_MS, useRead } from '../data/queries.js';
 import { signOut } from '../data/session.js';
 import { useStore } from '../data/store.js';
+import { firstCharacter } from '../text/foreign.js';
 import { formatCount } from '../text/numbers.js';
 import { crumbs } from './head.js';
 import { Icon, type IconName } from './icon.js';
@@ -171,9 +172,9 @@ function Who({ session }: { session: Session }) {
   const isOperator = person.kind === 'operator';
   const initials = person.name
     .split(/[\s._-]+/)
-    .map(([letter = '']) => letter)
-    .join('')
+    .map(firstCharacter)
     .slice(0, 2)
+    .join('')
     .toUpperCase();
   return (
     <div class="who">

@@ -53,7 +53,7 @@ export function nameOf({ name, address }: Pick<CollectionName, 'name' | 'address
 /** `max`: of the characters of its name; a heading has room for more than a row. */
 export function CollectionLabel({ collection, max }: { collection: CollectionName; max?: number }) {
   return collection.name === null ? (
-    <span class="mono">{shortAddress(collection.address)}</span>
+    <span class="mono nowrap">{shortAddress(collection.address)}</span>
   ) : (
     <ForeignName text={collection.name} {...(max !== undefined && { max })} />
   );

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
 import type { Read } from '../data/queries.js';
-import { plural } from '../text/numbers.js';
+import { formatCount, plural } from '../text/numbers.js';
 import { useTitle } from './head.js';
 import { Icon, type IconName } from './icon.js';
 
@@ -160,6 +160,8 @@ export function BoundedCount({ count: { count, isMore } }: { count: { count: num
 }
 
 export function formatBounded({ count, isMore }: { count: number; isMore: boolean }, one?: string): string {
-  const text = one === undefined ? count.toLocaleString('en') : plural(count, one);
+  // More than what was counted, which is a limit of the reader: not exact.
+  const known = isMore && count > 1000 ? Math.floor(count / 1000) * 1000 : count;
+  const text = one === undefined ? formatCount(known) : plural(known, one);
   return isMore ? text.replace(/^[\d,]+/, '$&+') : text;
 }

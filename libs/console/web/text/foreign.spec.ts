@@ -1,4 +1,4 @@
-import { beginningOf, linkOf, segmentsOf } from './foreign.js';
+import { beginningOf, firstCharacter, linkOf, segmentsOf } from './foreign.js';
 
 it('characters that turn a line around, hide or end it are shown as marks [K34]', () => {
   expect(segmentsOf('gold\u202Egpj.exe')).toEqual([{ text: 'gold' }, { mark: 'U+202E' }, { text: 'gpj.exe' }]);
@@ -17,6 +17,17 @@ it('a text is not cut inside a character', () => {
   expect(beginningOf('ab😀c', 3)).toBe('ab');
   expect(beginningOf('ab😀c', 4)).toBe('ab😀');
   expect(beginningOf('abc', 3)).toBe('abc');
+});
+
+it('a text is not cut inside an emoji that consists of several, and a letter with endless marks is cut', () => {
+  expect(beginningOf('ab👨‍👩‍👧 family', 5)).toBe('ab');
+  expect(beginningOf('ab👨‍👩‍👧 family', 10)).toBe('ab👨‍👩‍👧');
+  expect(beginningOf('🇫🇷🇩🇪', 6)).toBe('🇫🇷');
+  expect(beginningOf(`Z${'\u0337'.repeat(10_000)}`, 60)).toBe(`Z${'\u0337'.repeat(59)}`);
+});
+
+it('the first character of a name is never half of an emoji', () => {
+  expect(['Studio', '🏰 Games', '👨‍👩‍👧', ''].map(firstCharacter)).toEqual(['S', '🏰', '👨‍👩‍👧', '']);
 });
 
 it('only http and https without credentials are links, with the host in ASCII [K34]', () => {

@@ -28,11 +28,24 @@ function nameOf(character: string): string {
   return `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
+const CHARACTERS = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** Code units of a character as a person sees it, such as a family. A letter with more marks than this may be cut. */
+const MAX_CHARACTER_UNITS = 32;
+
 /** The beginning of a text, cut between characters and not inside one. */
 export function beginningOf(text: string, length: number): string {
   if (text.length <= length) return text;
+  const { index } = CHARACTERS.segment(text).containing(length)!;
+  if (length - index <= MAX_CHARACTER_UNITS) return text.slice(0, index);
   const end = /[\uD800-\uDBFF]/.test(text[length - 1]!) ? length - 1 : length;
   return text.slice(0, end);
+}
+
+/** As a person sees it: an emoji may consist of several. */
+export function firstCharacter(text: string): string {
+  const [first] = CHARACTERS.segment(text);
+  return first ? beginningOf(first.segment, MAX_CHARACTER_UNITS) : '';
 }
 
 /** A URL that may be a link, or null: then it is text. Its host is in ASCII, so that it cannot look like another's. */

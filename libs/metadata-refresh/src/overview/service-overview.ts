@@ -36,11 +36,15 @@ export interface OldestDue {
 /** Failed tokens that are counted for the menu. */
 const MAX_FAILED = 1000;
 
+/** A host that is asked for so long and begins another cooldown was never out of it. */
+const SERIES_GAP_SECONDS = 30;
+const MAX_SERIES = 100;
+
 /** A metadata host that is in cooldown now. */
 export interface HostCooldown {
   host: string;
   until: string;
-  /** null: its beginning was not recorded. */
+  /** The beginning of the first one, if cooldowns follow each other. null: it was not recorded. */
   since: string | null;
   secondsSince: number;
 }
@@ -95,7 +99,15 @@ export class ServiceOverview {
         coalesce(extract(epoch from now() - began.started_at), 0)::float8 as "secondsSince"
       from nft_metadata.metadata_hosts as host
       left join lateral (
-        select started_at from nft_metadata.host_cooldowns where host = host.host order by started_at desc limit 1
+        select max(started_at) filter (where is_first) as started_at
+        from (
+          select started_at,
+            coalesce(started_at > lag(until_at) over (order by started_at) + ${SERIES_GAP_SECONDS} * interval '1 second', true) as is_first
+          from (
+            select started_at, until_at from nft_metadata.host_cooldowns where host = host.host
+            order by started_at desc limit ${MAX_SERIES}
+          ) as latest
+        ) as series
       ) as began on true
       where host.cooldown_until > now()
       order by host.cooldown_until desc

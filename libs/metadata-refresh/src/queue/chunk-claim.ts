@@ -11,7 +11,7 @@ import { isBeingStopped } from '../control/stopped-chunks.js';
 export const LANES_PER_CLAIM = 8;
 /** When tokens that are being fetched by another chunk are due again, in seconds. */
 export const DEFERRAL_SECONDS = 1;
-/** The most deferred chunks of a lane that one claim reads, the first ones due. */
+/** The most chunks of a lane that one claim reads because they were deferred, the first ones due. */
 const MAX_DEFERRED_CHUNKS = 256;
 
 /** A lane that this claim has locked. */
@@ -123,8 +123,8 @@ export async function lockLanes(
  * commit of the pause on, before RefreshSweep has changed their chunks; and those of a collection that is being revealed, whichever
  * project has requested them. Low priority has a turn when no other size is due.
  *
- * Chunks that are deferred are read too, of all sizes, if the claim may take a token of theirs for another refresh. Otherwise, a token
- * that is requested again and again would be in flight each time they are due, and their refreshes would never end.
+ * Chunks that were deferred are read too, of all sizes, if the claim may take a token of theirs for another refresh. Otherwise, a token
+ * that is requested again and again would be in flight each time they have their turn, and their refreshes would never end.
  */
 export async function readDueChunks(em: EntityManager, lanes: readonly LockedLane[]): Promise<DueChunkRow[]> {
   type Row = Omit<DueChunkRow, 'tokenIds' | 'inFlight'> & { tokenIds: string; inFlight: string | null };
@@ -207,7 +207,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         -- A token is in one chunk of its refresh.
         and wanted.refresh_ids <> array[chunk.refresh_id]
     ), free as materialized (
-      -- Computed only if chunks are deferred.
+      -- Computed only if chunks were deferred.
       select due.lane_id, due.collection_id, one.token_id from due cross join unnest(due.token_ids) as one (token_id)
       where ((due.lane_id, due.collection_id, one.token_id) in (select lane_id, collection_id, token_id from in_flight)) is not true
     ), joining as materialized (
@@ -217,10 +217,11 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         from lane
         cross join lateral (
           select id, refresh_id, lane_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
-          where lane_id = lane.id and is_deferred and not is_claimed and not is_paused and due_at > now()
-            and ${isNotStopped}
+          where lane_id = lane.id and is_deferred and not is_claimed and not is_paused
+            -- Not only until they are due: then they may have to wait for their turn. "coalesce": as in isNotStopped.
+            and coalesce(id <> all(array(select id from first)), true) and ${isNotStopped}
           order by due_at, id
-          -- Before the conditions on tokens: however many chunks are deferred, no more are read.
+          -- Before the conditions on tokens: however many chunks were deferred, no more are read.
           limit ${MAX_DEFERRED_CHUNKS}
         ) as chunk
         -- "offset 0": chunks first. Else the planner may read them again for each refresh of the collection.
@@ -245,7 +246,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
     )
     select id::text as id, lane_id as "laneId", priority, refresh_id as "refreshId", collection_id as "collectionId", source,
       trigger, reveal_id as "revealId", accepted_seq::text as "acceptedSeq", traceparent, claim_count as "claimCount", attempt_count as "attemptCount",
-      lost_count as "lostCount", is_claimed as "isLost", is_joining as "isDeferred", array_to_string(token_ids, ',') as "tokenIds",
+      lost_count as "lostCount", is_claimed as "isLost", is_joining as "isJoining", array_to_string(token_ids, ',') as "tokenIds",
       (
         select string_agg(one.token_id::text, ',') from unnest(chosen.token_ids) as one (token_id)
         -- "is true": the tokens in flight become one hash table. Without it, they are joined with each chunk again.

@@ -4,7 +4,7 @@ let next = 0;
 function aChunk(tokenIds: readonly string[], more: Partial<DueChunk> = {}): DueChunk {
   next += 1;
   const refreshId = `r${next}`;
-  const state = { priority: 2, isDeferred: false, inFlight: new Set<string>(), isLost: false, lostCount: 0 };
+  const state = { priority: 2, isJoining: false, inFlight: new Set<string>(), isLost: false, lostCount: 0 };
   return { id: String(next), refreshId, collectionId: 'c', tokenIds, ...state, ...more };
 }
 const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
@@ -71,8 +71,8 @@ it('tokens in flight are split off and take no room', () => {
   ]);
 });
 
-it('a deferred chunk is claimed for the tokens that are claimed for a due one, without room; the rest keeps its row', () => {
-  const chunks = [aChunk(ids(3), { isDeferred: true }), aChunk(['4'], { isDeferred: true }), aChunk(['2', '5', '8'])];
+it('a chunk that was deferred is claimed for the tokens that are claimed for one of the first due chunks, without room; the rest keeps its row', () => {
+  const chunks = [aChunk(ids(3), { isJoining: true }), aChunk(['4'], { isJoining: true }), aChunk(['2', '5', '8'])];
 
   expect(partsOf(chunks, 2)).toEqual([
     [

@@ -3,7 +3,7 @@ export const CHUNK_SIZE = 128;
 /** A lost chunk is divided by this number each time, so that the token that kills its worker is soon alone. */
 const LOST_CHUNK_PARTS = 4;
 
-/** A chunk that is due, or deferred, as a claim reads it. */
+/** A chunk as a claim reads it. */
 export interface DueChunk {
   id: string;
   refreshId: string;
@@ -13,8 +13,8 @@ export interface DueChunk {
   tokenIds: readonly string[];
   /** Tokens that another chunk of the lane is fetching now. */
   inFlight: ReadonlySet<string>;
-  /** It is due later, because its tokens were in flight: it is claimed only with a due chunk, for the tokens that both have. */
-  isDeferred: boolean;
+  /** It was deferred, and is not one of the first due chunks: it is claimed only for tokens that are claimed for one of those. */
+  isJoining: boolean;
   /** Its last claim ended by lease expiry. */
   isLost: boolean;
   /** Lost claims so far, without that one. */
@@ -38,9 +38,9 @@ export interface DividedChunk<Chunk extends DueChunk> {
 }
 
 /**
- * Decides which tokens of the due chunks of one lane are claimed: at most `room` different tokens, in turns from the sizes of
+ * Decides which tokens of the first due chunks of one lane are claimed: at most `room` different tokens, in turns from the sizes of
  * requests, so that none of them waits behind another. All chunks that wait for a claimed token are claimed with it, for one
- * fetch, also those that are deferred. Chunks that stay as they are, are left out.
+ * fetch, also those that join. Chunks that stay as they are, are left out.
  */
 export function planClaim<Chunk extends DueChunk>(
   chunks: readonly Chunk[],
@@ -48,7 +48,7 @@ export function planClaim<Chunk extends DueChunk>(
   maxLostClaims: number,
 ): DividedChunk<Chunk>[] {
   const claimed = new Set<string>();
-  const due = chunks.filter(({ isDeferred }) => !isDeferred);
+  const due = chunks.filter(({ isJoining }) => !isJoining);
   for (const [priority, share] of sharesOf(due, room, maxLostClaims)) {
     claimFirst(
       due.filter((chunk) => chunk.priority === priority),

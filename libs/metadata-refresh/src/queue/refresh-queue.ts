@@ -59,7 +59,7 @@ export class RefreshQueue {
    * interactive requests of a lane share its part. Chunks are split to that: what does not fit stays due. A token of several
    * chunks is claimed once, for one fetch. A token in flight is not claimed again until its fetch is written, because a
    * refresh that was accepted after the start of that fetch needs a newer response. Then it is claimed for all refreshes that
-   * wait for it, when the first of them is due.
+   * wait for it, when the first of them has its turn.
    *
    * `limit` is the maximum number of tokens. With `onlyInteractive`, only interactive requests are claimed, also of new
    * hosts; such a claim may run concurrently with another one.
@@ -100,8 +100,8 @@ export class RefreshQueue {
       mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
       fullHosts: fullHosts(
         lanes,
-        chunks.filter(isDue),
-        divided.filter(({ chunk }) => isDue(chunk)),
+        chunks.filter(({ isJoining }) => !isJoining),
+        divided.filter(({ chunk }) => !chunk.isJoining),
       ),
       hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
       lostTokens: sum(divided.map(({ chunk }) => chunk).filter(({ isLost }) => isLost)),
@@ -204,10 +204,6 @@ function fullHosts(
     );
   };
   return new Set(lanes.filter(isFull).map(({ host }) => host));
-}
-
-function isDue({ isDeferred }: DueChunkRow): boolean {
-  return !isDeferred;
 }
 
 function sum(parts: readonly { tokenIds: readonly string[] }[]): number {

@@ -168,6 +168,25 @@ it('a token that is in flight for another refresh is claimed a second later, and
   expect([isWanted, claimer.isClaimWanted]).toEqual([true, false]);
 });
 
+it('a token that is deferred while the worker waits for another one is claimed a second later as well, and the round waits for both', async () => {
+  const { claimer, claims, poll } = aClaimer();
+  await poll();
+  await claims[0]!.end(aClaim({ hasDeferred: true }));
+  await vi.advanceTimersByTimeAsync(600);
+  await poll();
+  await claims[1]!.end(aClaim({ hasDeferred: true }));
+  await vi.advanceTimersByTimeAsync(500);
+  await claims[2]!.end(aClaim());
+  const isWanted = claimer.isClaimWanted;
+  await vi.advanceTimersByTimeAsync(500);
+  const before = claims.length;
+  await vi.advanceTimersByTimeAsync(100);
+  await claims[3]?.end(aClaim());
+
+  expect([before, claims.length]).toEqual([3, 4]);
+  expect([isWanted, claimer.isClaimWanted]).toEqual([true, false]);
+});
+
 describe('coalescing', () => {
   const item = {
     chunkId: '1',

@@ -72,6 +72,8 @@ export class Claimer {
   private readonly idleLanes = new Set<number>();
   /** Until tokens that were in flight for another refresh are due again. */
   private deferral: NodeJS.Timeout | undefined;
+  /** When tokens were deferred during that wait: they need another one. */
+  private deferredAgainAt: number | undefined;
 
   constructor(
     private readonly parts: Parts,
@@ -83,7 +85,7 @@ export class Claimer {
       await Promise.all([this.claimAll(signal), this.claimInteractive(signal)]);
     } finally {
       clearTimeout(this.deferral);
-      this.deferral = undefined;
+      this.deferral = this.deferredAgainAt = undefined;
     }
   }
 
@@ -297,11 +299,18 @@ export class Claimer {
   }
 
   private pollDeferred(): void {
-    this.deferral ??= setTimeout(() => {
-      this.deferral = undefined;
-      if (this.parts.database.backoffMs === 0) this.poll();
-      this.worker.onEnd();
-    }, DEFERRAL_MS);
+    if (this.deferral) this.deferredAgainAt = performance.now();
+    else this.deferral = setTimeout(() => this.endDeferral(), DEFERRAL_MS);
+  }
+
+  private endDeferral(): void {
+    this.deferral =
+      this.deferredAgainAt === undefined
+        ? undefined
+        : setTimeout(() => this.endDeferral(), this.deferredAgainAt + DEFERRAL_MS - performance.now());
+    this.deferredAgainAt = undefined;
+    if (this.parts.database.backoffMs === 0) this.poll();
+    this.worker.onEnd();
   }
 
   /** Adds the stored state of the tokens, so that hosts can respond with 304 Not Modified. */

@@ -1,0 +1,68 @@
+import { TokenStore, TraitRecount } from '@app/token-store';
+import { fillCollection } from './support/large-collection.js';
+import { requestRefresh } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { captureStatements, countFoundRows, explainLargestStep } from './support/statements.js';
+import { ids } from './support/token-ids.js';
+
+const TOKENS = 10_000;
+const BATCH = 200;
+
+let test: TestApp;
+let project: TestProject;
+/** Autovacuum has analysed the tables when each collection had one token. */
+beforeAll(async () => {
+  test = await startApp();
+  project = await test.aProject();
+  await test.database.query(
+    `with collection as (
+       insert into nft_metadata.collections (id, chain_id, address, project_id, source, metadata_url)
+       select gen_random_uuid(), 1, '0x' || lpad(number::text, 40, '0'), 'none', 'metadata_api', 'https://metadata.example'
+       from generate_series(1, 500) as number
+       returning id
+     ), token as (
+       insert into nft_metadata.tokens (collection_id, token_id) select id, 1 from collection returning id, collection_id
+     )
+     insert into nft_metadata.token_search (collection_id, id, token_id, name_key, trait_ids, name_ngrams)
+     select collection_id, id, 1, 'one', '{}', '{}' from token`,
+  );
+  await test.database.query('analyze nft_metadata.collections, nft_metadata.tokens, nft_metadata.token_search');
+  await fillCollection(test.app, test.database, { id: project.collectionId, tokens: TOKENS });
+});
+afterAll(() => test.stop());
+
+const ofSearch = ({ text }: { text: string }) => /token_search/.test(text);
+
+it('a completion finds each search row by its key, when statistics are of collections with one token', async () => {
+  await requestRefresh(test.app, project, ids(BATCH));
+  const statements = await captureStatements(() => test.worker.runOnce());
+  // The versions are written again, to explain the same statements.
+  await test.database.query('delete from nft_metadata.token_versions');
+
+  expect(statements.filter(ofSearch).length).toBeGreaterThan(1);
+  expect(await explainLargestStep(test.database.url, statements.filter(ofSearch))).toBeLessThan(BATCH * 10);
+});
+
+it('a repair of search rows finds each one by its key, when statistics are of collections with one token', async () => {
+  const statements = await captureStatements(() => test.app.get(TraitRecount).recount(project.collectionId));
+  const found = statements.filter(({ text }) => /token_documents/.test(text));
+
+  expect(found.length).toBeGreaterThan(0);
+  // A statement of the repair reads 5,000 tokens.
+  expect(await explainLargestStep(test.database.url, found)).toBeLessThan(20_000);
+});
+
+it('a removal finds each search row by its key, when statistics are of collections with one token', async () => {
+  const removed = ids(BATCH, TOKENS - BATCH + 1);
+  const deletion = {
+    text: 'delete from nft_metadata.tokens where collection_id = $1 and token_id = any($2::numeric[])',
+    values: [project.collectionId, removed],
+  };
+  const found = await countFoundRows(test.database.url, deletion, 'nft_metadata.token_search');
+  const statements = await captureStatements(() =>
+    test.app.get(TokenStore).removeTokens(project.collectionId, removed),
+  );
+
+  expect(found).toBeLessThan(BATCH * 3);
+  expect(await explainLargestStep(test.database.url, statements.filter(ofSearch))).toBeLessThan(BATCH * 10);
+});
