@@ -172,7 +172,7 @@ describe('groups of failures', () => {
   });
 
   it('a window with failures of more refreshes than are looked at begins later, and says so', async () => {
-    const { refreshId } = await aProjectWithFailures();
+    const { project, refreshId } = await aProjectWithFailures();
     await test.database.query(
       `with added as (
          insert into nft_metadata.refreshes
@@ -190,8 +190,11 @@ describe('groups of failures', () => {
     await test.database.advance(5200);
     await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_errors');
 
+    const partner = await aPartner(project);
+
     const ofAll = await operator.read('failures?since=24h', failuresSchema);
     const ofReason = await operator.read('failures?since=24h&reason=tls', failuresSchema);
+    const ofPartner = await partner.read('failures?since=24h', failuresSchema);
 
     // The last refresh that is left out tells where the window begins.
     expect(ofAll).toMatchObject({ isComplete: false, tokens: 2 * 5001 });
@@ -204,6 +207,68 @@ describe('groups of failures', () => {
       expect(firstAt).toBe(ofAll.from);
       expect(trend.reduce((sum, tokens) => sum + tokens, 0)).toBe(5001);
       expect(Math.min(...trend)).toBeGreaterThan(300);
+    }
+    // Those of its newest refreshes: it begins with the first of these.
+    expect(ofPartner).toMatchObject({ isComplete: false, tokens: 2 * 5000 });
+    for (const { trend, firstAt } of ofPartner.groups) {
+      expect(firstAt).toBe(ofPartner.from);
+      expect(trend.reduce((sum, tokens) => sum + tokens, 0)).toBe(5000);
+      expect(Math.min(...trend)).toBeGreaterThan(300);
+    }
+  });
+
+  /** A refresh of the same project with so many failures, the first `secondsAgo`, which has ended then or still runs. */
+  async function aLargerRefresh(project: TestProject, failures: number, secondsAgo: number, isRunning: boolean) {
+    const refreshId = await refreshOnce(test, project, ['1']);
+    await seedFailures(refreshId, failures);
+    await test.database.query(
+      `update nft_metadata.refresh_errors set created_at = created_at - $2 * interval '1 second' where refresh_id = $1`,
+      [refreshId, secondsAgo],
+    );
+    await test.database.query(
+      `update nft_metadata.refreshes set total = total + $3::int, created_at = created_at - $2::int * interval '1 second',
+         completed_at = case $3::int when 0 then completed_at - $2::int * interval '1 second' end
+       where id = $1`,
+      [refreshId, secondsAgo, isRunning ? 1 : 0],
+    );
+  }
+
+  it('a partner sees the failures of a refresh that began before a larger one and failed after it', async () => {
+    const { project, refreshId } = await aProjectWithFailures();
+    await aLargerRefresh(project, 100_000, 1800, false);
+    await test.database.query(
+      `update nft_metadata.refreshes set created_at = created_at - interval '40 minutes' where id = $1`,
+      [refreshId],
+    );
+    const partner = await aPartner(project);
+
+    for (const visitor of [partner, operator]) {
+      const failures = await visitor.read('failures?since=1h', failuresSchema);
+
+      expect(failures).toMatchObject({ isComplete: false, tokens: 100_000 });
+      expect(keysOf(failures)).toEqual([
+        ['timeout', 99_996],
+        ['status_404', 3],
+        ['invalid_json', 1],
+      ]);
+    }
+  });
+
+  it('a partner sees all failures of a window beside a refresh with many failures before it', async () => {
+    const { project, refreshId } = await aProjectWithFailures();
+    await aLargerRefresh(project, 100_000, 7200, true);
+    await test.database.query(
+      `update nft_metadata.refreshes set created_at = created_at - interval '3 hours' where id = $1`,
+      [refreshId],
+    );
+    const partner = await aPartner(project);
+
+    for (const visitor of [partner, operator]) {
+      const failures = await visitor.read('failures?since=1h', failuresSchema);
+      const { rows, next } = await visitor.read('failures/tokens?since=1h', failedTokensSchema);
+
+      expect(failures).toMatchObject({ isComplete: true, tokens: 4 });
+      expect({ tokens: rows.length, next }).toEqual({ tokens: 4, next: null });
     }
   });
 });

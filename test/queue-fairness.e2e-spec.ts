@@ -3,8 +3,9 @@ import { MetadataHost } from '@app/testing';
 import { Client } from 'pg';
 import { holdRows } from './support/held-rows.js';
 import { untilLockWaits } from './support/lock-waits.js';
+import { stopMonotonicClock } from './support/monotonic-clock.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { countMetadataRequests, startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 
 // Thousands of tokens take a minute on a busy machine.
@@ -228,15 +229,22 @@ it('a project does not wait until eight others are finished, the most that one c
 });
 
 describe('ten tokens beside thousands of another project', () => {
-  /** The schedule of the service calls `wake` every second. */
-  const untilHits = (count: number, interval = 50) =>
+  /** While no result of it can be written: so many wait that nothing more is fetched. */
+  const untilNothingIsFetched = ({ collectionAddress }: TestProject, hits: number) =>
     vi.waitUntil(
       () => {
+        // The schedule of the service calls `wake` every second.
         test.worker.wake();
-        return test.metadataApi.totalHits > count;
+        return (
+          test.metadataApi.totalHits > hits && test.metadataApi.trafficOf(`/${collectionAddress}`).concurrent === 0
+        );
       },
-      { timeout: 60_000, interval },
+      { timeout: 60_000 },
     );
+  /** "no key": claims go on, which refer to the refreshes. */
+  const holdWrites = (refreshIds: readonly string[]) =>
+    holdRows(test, 'select from nft_metadata.refreshes where id = any($1) for no key update', [refreshIds]);
+
   it('a request for ten tokens does not wait until the results of thousands of others are written, however many there are', async () => {
     const [large, small] = [
       await test.aProject({ tokens: ids(4000) }),
@@ -244,13 +252,10 @@ describe('ten tokens beside thousands of another project', () => {
     ];
     const bulk: string[] = [];
     for (const from of [1, 1001, 2001, 3001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
-    // "no key": claims go on, which refer to the refreshes.
-    const held = await holdRows(test, 'select from nft_metadata.refreshes where id = any($1) for no key update', [
-      bulk,
-    ]);
+    const held = await holdWrites(bulk);
     test.worker.start();
-    // Two batches that are being written, and as many results as may wait.
-    await untilHits(1500);
+    // Two batches that are being written, and as many results as may wait: those of two more.
+    await untilNothingIsFetched(large, 1000);
     await untilLockWaits(test.database, { count: 2, statement: 'nft_metadata' });
 
     const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
@@ -274,42 +279,73 @@ describe('ten tokens beside thousands of another project', () => {
   it('a request for ten tokens is fetched while bulk fetches pause, and batches of bulk results are small then', async () => {
     const [large, small] = [
       await test.aProject({ tokens: ids(5000) }),
-      await test.aProject({ tokens: ids(80, 9001), metadataUrl: oneHost.url }),
+      await test.aProject({ tokens: ids(30, 9001), metadataUrl: oneHost.url }),
     ];
     const bulk: string[] = [];
     for (const from of [1, 1001, 2001, 3001, 4001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
+    const written = async () =>
+      (await test.database.query('select from nft_metadata.refresh_results where refresh_id = any($1)', [bulk])).length;
+    let held = await holdWrites(bulk);
     test.worker.start();
-    await untilHits(500, 10);
+    await untilNothingIsFetched(large, 1000);
+    await untilLockWaits(test.database, { count: 2, statement: 'nft_metadata' });
+    test.metadataApi.hold();
 
-    // Of each request for ten: how many bulk fetches began between its acceptance and the last of its own fetches.
-    const bulkFetches: number[] = [];
-    for (let from = 9001; from < 9081 && test.metadataApi.totalHits < 4500; from += 10) {
-      const refreshId = await requestRefresh(test.app, small, ids(10, from));
-      const before = test.metadataApi.totalHits;
-      await vi.waitUntil(() => ids(10, from).every((id) => oneHost.hits.has(id)), { timeout: 30_000, interval: 1 });
-      bulkFetches.push(test.metadataApi.totalHits - before);
-      await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });
+    {
+      // No pause ends because its time is over, and no result has waited long enough: batches are full.
+      using _ = stopMonotonicClock();
+      await held.release();
+      await vi.waitUntil(
+        async () => test.metadataApi.heldCount === 8 && test.metadataApi.totalHits - 8 - (await written()) < 500,
+        { timeout: 30_000 },
+      );
+
+      // Of each of the ten: how many bulk fetches began between the acceptance and its own response.
+      const bulkFetches: number[] = [];
+      for (const from of [9001, 9011, 9021]) {
+        const before = test.metadataApi.totalHits;
+        const count = async () => void bulkFetches.push(test.metadataApi.totalHits - before);
+        for (const id of ids(10, from)) oneHost.script(id, { before: count, status: 200, body: { name: id } });
+        oneHost.hold();
+        const refreshId = await requestRefresh(test.app, small, ids(10, from));
+        await vi.waitUntil(() => oneHost.heldCount === 8, { timeout: 30_000 });
+        const responses = countMetadataRequests(test.app);
+        test.metadataApi.respondToHeld(8, { status: 200, body: { name: 'Bulk' } });
+        await vi.waitUntil(() => countMetadataRequests(test.app) === responses + 8, { timeout: 30_000 });
+        oneHost.releaseHeld();
+        await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });
+        // The pause has ended.
+        await vi.waitUntil(() => test.metadataApi.heldCount === 8, { timeout: 30_000 });
+      }
+      expect(bulkFetches).toEqual(Array<number>(30).fill(0));
+
+      // One batch that is being written, and as many results as may wait: those of two more.
+      held = await holdWrites(bulk);
+      const before = await written();
+      test.metadataApi.releaseHeld();
+      await untilNothingIsFetched(large, before + 256);
+      await untilLockWaits(test.database, { count: 1, statement: 'nft_metadata' });
+      await held.release();
+      await vi.waitUntil(async () => (await written()) > before + 256, { timeout: 30_000 });
     }
-    await vi.waitUntil(async () => (await Promise.all(bulk.map((id) => isCompleted(large, id)))).every(Boolean), {
-      timeout: 40_000,
-      interval: 200,
-    });
-    await test.worker.stop();
-
-    // A busy machine takes longer than the maximum pause; without pauses, bulk fetches start in every round.
-    expect(bulkFetches.length).toBeGreaterThanOrEqual(3);
-    expect(bulkFetches).toContain(0);
     const batches = await test.database.query<{ tokens: number }>(
       `select count(*)::int as tokens from nft_metadata.refresh_results
-       where refresh_id = any($1) and finished_at between
-         (select min(created_at) from nft_metadata.refreshes where project_id = $2)
-         and (select max(completed_at) from nft_metadata.refreshes where project_id = $2)
+       where refresh_id = any($1) and finished_at >
+         (select max(created_at) from nft_metadata.refreshes where project_id = $2)
        group by finished_at`,
       [bulk, small.id],
     );
-    // Two may have been in flight before.
-    expect(batches.filter(({ tokens }) => tokens > 128).length).toBeLessThanOrEqual(2);
-    expect(batches.length).toBeGreaterThan(4);
+    await vi.waitUntil(
+      async () => {
+        test.worker.wake();
+        return (await Promise.all(bulk.map((id) => isCompleted(large, id)))).every(Boolean);
+      },
+      { timeout: 60_000, interval: 200 },
+    );
+    await test.worker.stop();
+
+    expect(batches.length).toBeGreaterThan(2);
+    expect(batches.filter(({ tokens }) => tokens > 128)).toEqual([]);
   });
 
   it('a request for ten tokens does not wait until thousands of others are claimed', async () => {

@@ -290,7 +290,7 @@ describe('the lint of a reveal', () => {
     expect(findings.slice(0, 2)).toEqual([
       {
         code: 'not_staged',
-        message: expect.stringContaining('retry the failed ones') as string,
+        message: expect.stringContaining('retry it if it failed') as string,
         count: 2,
         examples: [{ tokens: 2, token_ids: ['7', '8'], trait_types: [], values: [] }],
       },

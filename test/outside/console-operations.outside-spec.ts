@@ -188,6 +188,9 @@ describe('a webhook that fails [K54]', () => {
 
     const overview = await operator.open('');
     await overview.shows(/Studio enabled, and skipped what waited for, [0-9a-f]{8}…/);
+    await (await overview.page.waitForSelector('[aria-labelledby=actions] a'))!.click();
+    await overview.shows('Deliveries');
+    expect(overview.path()).toMatch(/^\/webhooks\/[0-9a-f-]{36}$/);
   });
 });
 

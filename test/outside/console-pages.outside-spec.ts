@@ -145,6 +145,25 @@ describe('text by strangers', () => {
   });
 });
 
+it('a search goes to the only hit, and lists several with links to their pages', async () => {
+  await test.aProject({ tokens: ['1'] });
+  const page = await openAsOperator('');
+  const search = async (text: string) => {
+    await (await page.page.waitForSelector('input[type=search]'))!.type(text);
+    await page.page.keyboard.press('Enter');
+  };
+
+  await search(refreshId);
+  await page.shows('of 31 tokens done');
+  expect(page.path()).toBe(`/refreshes/${refreshId}`);
+  await search('1');
+  await page.page.waitForSelector('ul.hits a');
+  const links = await page.page.$$eval('ul.hits a', (all: { href: string }[]) => all.map(({ href }) => href));
+  expect(links).toHaveLength(2);
+  expect(links).toContain(`${running.browser.url}${tokenPath('1')}`);
+  await page.close();
+});
+
 it('a project with a long name leaves room for the collections of the refreshes', async () => {
   const other = await test.aProject({ tokens: ['1'] });
   await test.database.query('update nft_metadata.projects set name = $1 where id = $2', [

@@ -138,6 +138,12 @@ it('an open overview says that no worker runs within ten seconds, with what to d
   await test.database.advance(10);
   await page.shows('No worker runs, and tokens wait', 10_000);
   await page.shows('Start the service with a worker');
+  const other = await operator.open('');
+  await other.click('Look at: No worker runs, and tokens wait');
+  await other.shows('The processes that fetch');
+  expect(other.path()).toBe('/workers');
+  // Pages behind others do not read.
+  await page.page.bringToFront();
   await test.worker.runOnce();
   await page.page.waitForFunction('!document.body.innerText.includes("No worker runs")', { timeout: 10_000 });
 });

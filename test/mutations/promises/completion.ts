@@ -159,6 +159,15 @@ export const COMPLETION: readonly Mutation[] = [
     title: 'an event consumer receives the ids of all refreshes that waited for the same token',
   },
   {
+    promise: 'The error of a failed token is found by its key, whatever the statistics of the table',
+    file: `${REFRESH}receipt/refresh-tokens-reader.ts`,
+    breaks: 'The planner may read all errors of the refresh for each',
+    find: 'token_id >= page.token_id and token_id <= page.token_id',
+    replace: 'token_id = page.token_id',
+    suite: 'test/refresh-tokens.e2e-spec.ts',
+    title: 'a page of failed tokens reads the error of each by its key, when statistics are of other refreshes',
+  },
+  {
     promise: 'The result of a token takes about 110 bytes, with its index',
     file: `${REFRESH}migrations/2026-11-28-metadata-refresh.migration.ts`,
     breaks: 'A result has another column',

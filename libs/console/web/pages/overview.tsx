@@ -6,7 +6,7 @@ import { Legend, LegendDot, MinuteBars } from '../parts/chart.js';
 import { Foreign } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { CollectionLabel, HostName, hostPath, shortUuid } from '../parts/names.js';
+import { CollectionLabel, HostName, hostPath, pathOfLink, shortUuid } from '../parts/names.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { LoadedPage, Loading } from '../parts/states.js';
 import { Ago, Age, Countdown, When } from '../parts/time.js';
@@ -89,7 +89,7 @@ function Findings({ findings }: { findings: OperatorOverview['findings'] }) {
                 </p>
               )}
             </div>
-            <Link class="btn small" href={link} data-row aria-label={`Look at: ${title}`}>
+            <Link class="btn small" href={pathOfLink(link)} data-row aria-label={`Look at: ${title}`}>
               Look
             </Link>
           </li>
@@ -280,7 +280,7 @@ function Actions({ actions }: { actions: OperatorOverview['actions'] }) {
                 {link === null ? (
                   <Foreign text={target} max={40} mono />
                 ) : (
-                  <Link class="link mono" href={link}>
+                  <Link class="link mono" href={pathOfLink(link)}>
                     {target.length > 20 ? shortUuid(target) : target}
                   </Link>
                 )}

@@ -63,6 +63,11 @@ export function tokenPath({ chainId, address }: Pick<CollectionName, 'chainId' |
   return `/tokens/${chainId}/${address}/${tokenId}`;
 }
 
+/** Links of the service are paths below that of the console, without a slash at their beginning. */
+export function pathOfLink(link: string): string {
+  return `/${link}`;
+}
+
 export function hostPath(host: string): string {
   return `/hosts/${encodeURIComponent(host)}`;
 }

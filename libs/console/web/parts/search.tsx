@@ -9,7 +9,7 @@ import { useStore } from '../data/store.js';
 import { plural } from '../text/numbers.js';
 import { ForeignName } from './foreign.js';
 import { Icon, type IconName } from './icon.js';
-import { withShortAddresses } from './names.js';
+import { pathOfLink, withShortAddresses } from './names.js';
 
 const ICONS: Record<Found['hits'][number]['kind'], IconName> = {
   refresh: 'list',
@@ -47,7 +47,7 @@ export function Search({ input }: { input: RefObject<HTMLInputElement> }) {
       if (found.hits.length === 1) {
         input.current!.value = '';
         input.current!.blur();
-        navigate(found.hits[0]!.link);
+        navigate(pathOfLink(found.hits[0]!.link));
         return;
       }
       setHits(found.hits);
@@ -98,7 +98,7 @@ export function Search({ input }: { input: RefObject<HTMLInputElement> }) {
           {hits.map(({ kind, label, detail, link }) => (
             <li key={link}>
               <Link
-                href={link}
+                href={pathOfLink(link)}
                 onClick={() => {
                   close();
                   input.current!.value = '';

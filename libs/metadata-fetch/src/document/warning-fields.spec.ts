@@ -12,11 +12,14 @@ it.each([
   ['externalUrl', 'private_external_url'],
   ['youtubeUrl', 'nested_youtube_url'],
   ['backgroundColor', 'invalid_background_color'],
-])('a warning about %s names the fields that docs/reference/metadata-documents.md lists', (column, code) => {
-  const [, from] = new RegExp(`^\\| \`${column}\`[^|]*\\|([^|]*)\\|`, 'm').exec(page)!;
+])(
+  'docs/reference/metadata-documents.md lists the fields in which %s is searched, in order, and a warning about it names them',
+  (column, code) => {
+    const [, from] = new RegExp(`^\\| \`${column}\`[^|]*\\|([^|]*)\\|`, 'm').exec(page)!;
 
-  expect(fieldsOfWarning(code)).toEqual([...from!.matchAll(/`(\w+)`/g)].map(([, name]) => name));
-});
+    expect(fieldsOfWarning(code)).toEqual([...from!.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  },
+);
 
 it.each(['invalid_date', 'unnamed_attribute', 'invalid_attributes'])(
   'the warning %s is about the attributes',

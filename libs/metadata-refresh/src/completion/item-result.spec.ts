@@ -1,27 +1,9 @@
 import type { ClaimedToken } from '../queue/claimed-token.js';
+import { aClaimedItem, aClaimedToken } from '../queue/claimed-token.fixtures.js';
 import { toCoalescedResults } from './item-result.js';
 
-const aToken = (acceptedSeqs: readonly string[], stored: Partial<ClaimedToken>): ClaimedToken => ({
-  collectionId: 'c1',
-  tokenId: '7',
-  source: { kind: 'metadata_api', url: 'https://api.example' },
-  host: 'api.example',
-  hostLimit: 4,
-  priority: 0,
-  fetchSeq: '100',
-  items: acceptedSeqs.map((acceptedSeq, index) => {
-    return {
-      chunkId: String(index),
-      refreshId: `r${index}`,
-      trigger: 'api' as const,
-      acceptedSeq,
-      claimCount: 1,
-      attemptCount: 0,
-      lostCount: 0,
-    };
-  }),
-  ...stored,
-});
+const aToken = (acceptedSeqs: readonly string[], stored: Partial<ClaimedToken>) =>
+  aClaimedToken({ items: acceptedSeqs.map((acceptedSeq) => aClaimedItem({ acceptedSeq })), ...stored });
 
 describe('coalesced results', () => {
   it('a token of a refresh needs no fetch if its last one began after the refresh was accepted, and is updated if that one changed it', () => {

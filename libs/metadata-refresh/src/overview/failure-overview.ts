@@ -130,7 +130,7 @@ export class FailureOverview {
     );
     const { rows } = await sql<FailureGroups>`
       with ${failures}, first_span as materialized (
-        ${spanFrom(sql`greatest((select created_at from cut), ${since(filter)})`)}
+        ${spanFrom(sql`greatest((select created_at from cut), (select from_at from read), ${since(filter)})`)}
       ), counted as materialized (
         ${cellsIn(sql`first_span`)}
       ), later as materialized (
@@ -297,15 +297,16 @@ function cellsIn(span: RawBuilder<unknown>): RawBuilder<unknown> {
 }
 
 /**
- * The CTEs `recent`, the newest failures of all refreshes, `cut`, the last of these if there may be more, and `read`, whether there are
- * no others. `cut` is read first, from the index alone: so the failures need not be kept to be counted by their time.
+ * The CTEs `recent`, the newest failures of all refreshes, `cut`, the last of these if there may be more, and `read`, whether all
+ * refreshes of the window were looked at and, if not, when the first of them was accepted. `cut` is read first, from the index alone: so
+ * the failures need not be kept to be counted by their time.
  */
 function failuresOfAll(filter: FailureFilter): RawBuilder<unknown> {
   const counted = sql`error.refresh_id, error.reason, error.error_code, error.created_at`;
   return sql`
     cut as materialized (${newestFailures(filter, { columns: sql`error.created_at`, offset: MAX_FAILURES - 1, limit: 1 })}),
     recent as not materialized (${newestFailures(filter, { columns: counted, limit: MAX_FAILURES })}),
-    read as (select true as is_complete)`;
+    read as (select true as is_complete, null::timestamptz as from_at)`;
 }
 
 /** The same of the newest refreshes in the scope. */
@@ -318,7 +319,7 @@ function failuresOfRefreshes(scope: ReadScope, filter: FailureFilter): RawBuilde
     ${refreshesWithFailures(scope, filter)}, cut as materialized (
       select error.* from with_failures
       cross join lateral (
-        ${newestOfRefresh(filter, { columns: sql`error.created_at, error.id`, limit: MAX_FAILURES })}
+        ${newestOfRefresh(WITH_FAILURES, filter, { columns: sql`error.created_at, error.id`, limit: MAX_FAILURES })}
       ) as error
       where (select sum(failed) from with_failures) >= ${MAX_FAILURES}
       order by error.created_at desc, error.id desc
@@ -326,10 +327,14 @@ function failuresOfRefreshes(scope: ReadScope, filter: FailureFilter): RawBuilde
     ), recent as not materialized (
       select error.* from with_failures
       cross join lateral (
-        ${newestOfRefresh(filter, { columns: counted, condition: notBeforeCut, limit: MAX_FAILURES })}
+        ${newestOfRefresh(WITH_FAILURES, filter, { columns: counted, condition: notBeforeCut, limit: MAX_FAILURES })}
       ) as error
     ), read as (
-      select count(*) < ${MAX_REFRESHES} or coalesce(min(created_at) < ${since(filter)}, true) as is_complete from newest
+      select is_complete, case when not is_complete then first_at end as from_at
+      from (
+        select count(*) < ${MAX_REFRESHES} or min(created_at) < ${since(filter)} as is_complete, min(created_at) as first_at
+        from newest
+      ) as known
     )`;
 }
 
@@ -353,28 +358,33 @@ export function newestFailures(
     offset ${hidden(offset)} limit ${hidden(limit)}`;
 }
 
+/** The id of a refresh with failures. */
+export const WITH_FAILURES = sql`with_failures.id`;
+
 /**
- * Those of the refresh `with_failures.id`. Only the index of its failures by time has this order: with "refresh_id =", the planner may
+ * Those of one refresh. Only the index of its failures by time has this order: with "refresh_id =", the planner may
  * read the failures of all refreshes by time, if statistics say that most are of one.
  */
 export function newestOfRefresh(
+  refreshId: RawBuilder<unknown>,
   filter: FailureFilter,
   { columns, condition = sql`true`, limit }: NewestFailures,
 ): RawBuilder<unknown> {
   return sql`
     select ${columns} from nft_metadata.refresh_errors as error
-    where error.refresh_id = any(array[with_failures.id]) and error.created_at > ${since(filter)} and ${condition}
+    where error.refresh_id = any(array[${refreshId}]) and error.created_at > ${since(filter)} and ${condition}
     order by error.refresh_id, error.created_at desc, error.id desc
     limit ${hidden(limit)}`;
 }
 
 /**
- * The CTEs `newest`, the newest refreshes in the scope, and `with_failures`: those that run or were completed in the window, from the
- * newest on until they have MAX_FAILURES failures.
+ * The CTEs `newest`, the newest refreshes in the scope, and `with_failures`: those with failures in the window, until they have
+ * `limit` of them. Those that run come first, then those that have ended last: nothing of the others is newer than their end.
  */
 export function refreshesWithFailures(
   scope: ReadScope,
   { seconds, projectId, collection }: FailureFilter,
+  limit = MAX_FAILURES,
 ): RawBuilder<unknown> {
   const ofScope = projectIdOf(scope);
   const conditions = [
@@ -389,26 +399,35 @@ export function refreshesWithFailures(
       : []),
   ];
   const columns = sql.raw('refresh.id, refresh.failed, refresh.created_at, refresh.completed_at, refresh.source');
+  const inWindow = newestOfRefresh(sql`known.id`, { seconds }, { columns: sql``, limit });
   return sql`
     newest as materialized (select ${columns} from ${newestOf(REFRESH_TRIGGERS, conditions, hidden(MAX_REFRESHES))}),
     with_failures as materialized (
-      select id, failed, created_at, ${HOST} as host from (
-        select *, sum(failed) over (order by created_at desc, id desc) - failed as failed_before
+      select id, failed, ${HOST} as host from (
+        select *, sum(failed) over (order by completed_at desc nulls first, created_at desc, id desc) - failed as failed_before
         from (
-          select * from newest
-          union all
-          -- An old one can still run.
-          select ${columns} from (
-            -- Of all projects, first: in the index of those that run, and not among all refreshes of the project.
-            select * from nft_metadata.refreshes where completed_at is null
-            order by created_at desc, id desc
-            limit ${hidden(MAX_RUNNING)}
-          ) as refresh
-          where refresh.id not in (select id from newest) and ${sql.join(conditions, sql` and `)}
-        ) as known
-        where failed > 0 and (completed_at is null or completed_at > ${since({ seconds })})
+          select id, created_at, completed_at, source,
+            -- Most failures of an older refresh may be from before the window. They would keep those of other refreshes out.
+            case when created_at > ${since({ seconds })} then failed
+              else (select count(*)::int from (${inWindow}) as error) end as failed
+          from (
+            select * from newest
+            union all
+            -- An old one can still run.
+            select ${columns} from (
+              -- Of all projects, first: in the index of those that run, and not among all refreshes of the project.
+              select * from nft_metadata.refreshes where completed_at is null
+              order by created_at desc, id desc
+              limit ${hidden(MAX_RUNNING)}
+            ) as refresh
+            where refresh.id not in (select id from newest) and ${sql.join(conditions, sql` and `)}
+          ) as known
+          where failed > 0 and (completed_at is null or completed_at > ${since({ seconds })})
+          -- They are counted once.
+          offset 0
+        ) as failing
       ) as counted
-      where failed_before < ${MAX_FAILURES}
+      where failed_before < ${limit}
     )`;
 }
 
@@ -442,7 +461,7 @@ function tokensOfRefreshes(
   limit: number,
 ): RawBuilder<unknown> {
   const condition = sql`${isAfter(after)} and ${matches(sql`error.reason`, filter.reason)}`;
-  const ofRefresh = newestOfRefresh(filter, { columns: sql`error.*`, condition, limit });
+  const ofRefresh = newestOfRefresh(WITH_FAILURES, filter, { columns: sql`error.*`, condition, limit });
   return sql`
     with ${refreshesWithFailures(scope, filter)}
     select ${TOKEN_COLUMNS}

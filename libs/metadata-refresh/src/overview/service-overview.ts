@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat-timeout.js';
-import { newestFailures, newestOfRefresh, refreshesWithFailures } from './failure-overview.js';
+import { newestFailures, newestOfRefresh, refreshesWithFailures, WITH_FAILURES } from './failure-overview.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */
@@ -145,9 +145,9 @@ export class ServiceOverview {
       projectId === null
         ? newestFailures(lastHour, wanted)
         : sql`
-            with ${refreshesWithFailures(scope, lastHour)}
+            with ${refreshesWithFailures(scope, lastHour, MAX_FAILED)}
             select from with_failures
-            cross join lateral (${newestOfRefresh(lastHour, wanted)}) as error
+            cross join lateral (${newestOfRefresh(WITH_FAILURES, lastHour, wanted)}) as error
             limit ${MAX_FAILED}`;
     const { rows } = await sql<{ running: number; failedLastHour: number }>`
       select

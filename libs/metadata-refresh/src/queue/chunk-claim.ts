@@ -218,8 +218,8 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         cross join lateral (
           select id, refresh_id, lane_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
           where lane_id = lane.id and is_deferred and not is_claimed and not is_paused
-            -- Not only until they are due: then they may have to wait for their turn. "coalesce": as in isNotStopped.
-            and coalesce(id <> all(array(select id from first)), true) and ${isNotStopped}
+            -- Not only until they are due: then they may have to wait for their turn. "is not true": one hash table.
+            and (id in (select id from first)) is not true and ${isNotStopped}
           order by due_at, id
           -- Before the conditions on tokens: however many chunks were deferred, no more are read.
           limit ${MAX_DEFERRED_CHUNKS}

@@ -1,27 +1,9 @@
-import { withStored, type ClaimedToken } from './claimed-token.js';
+import { aClaimedToken } from './claimed-token.fixtures.js';
+import { withStored } from './claimed-token.js';
 
-const token: ClaimedToken = {
-  collectionId: 'c1',
-  tokenId: '7',
-  source: { kind: 'metadata_api', url: 'https://api.example' },
-  host: 'api.example',
-  hostLimit: 4,
-  priority: 0,
-  fetchSeq: '1',
-  items: [
-    {
-      chunkId: '1',
-      refreshId: 'r1',
-      trigger: 'api' as const,
-      acceptedSeq: '1',
-      claimCount: 1,
-      attemptCount: 0,
-      lostCount: 0,
-    },
-  ],
-};
+const token = aClaimedToken({ tokenId: '7' });
 const stored = {
-  collectionId: 'c1',
+  collectionId: 'c',
   tokenId: '7',
   metadataUrl: 'https://api.example/7',
   etag: '"a"',

@@ -25,6 +25,19 @@ it('each message is a sentence of its own, and no code is that of a warning abou
   expect(codes.filter((code) => Object.hasOwn(METADATA_WARNINGS, code))).toEqual([]);
 });
 
+it('a message speaks of several tokens, traits or documents only if a finding of one alone cannot be', () => {
+  const severalOf = Object.entries(LINT_MESSAGES).filter(([, message]) => /\b(these|they|them|those)\b/i.test(message));
+
+  // What is equal or looks the same is so to something else.
+  expect(severalOf.map(([code]) => code)).toEqual([
+    'duplicate_document',
+    'duplicate_image',
+    'duplicate_name',
+    'trait_types_alike',
+    'trait_values_alike',
+  ]);
+});
+
 it('the table of findings in the documentation has each code, in this order, and no other', () => {
   const page = new URL('../../../../docs/reference/reveal-api.md', import.meta.url);
   const section = readFileSync(page, 'utf8')

@@ -12,28 +12,26 @@ export interface LintFinding {
   examples: readonly FindingExample[];
 }
 
-/** Each code with one sentence, in the order in which they are listed. */
+/** Each code with one sentence, in the order in which they are listed. It is right for one token, trait or document, and for many. */
 export const LINT_MESSAGES: Readonly<Record<string, string>> = {
   not_staged:
-    'These tokens of the collection have no staged document and keep what they show: retry the failed ones, or stage a selection that has them.',
-  unchanged:
-    'These tokens have the staged document already: if they show a placeholder, your Metadata API still serves it.',
-  missing_name: 'These documents have no name.',
-  missing_image: 'These documents have no image that a browser can show.',
-  missing_attributes: 'These documents have no attributes, and others have some.',
+    'A token of the collection without a staged document keeps what it shows: retry it if it failed, or stage a selection that has it.',
+  unchanged: 'The token has the staged document already: if it shows a placeholder, your Metadata API still serves it.',
+  missing_name: 'The document has no name.',
+  missing_image: 'The document has no image that a browser can show.',
+  missing_attributes: 'The document has no attributes, and others have some.',
   duplicate_document: 'These documents are equal: check that each token gets its own.',
   duplicate_image: 'These tokens share an image: check that it is not a placeholder.',
   duplicate_name: 'These tokens share a name.',
-  rarely_missing_trait:
-    'Few tokens have no value of these traits, and all others have one: check that none was forgotten.',
-  repeated_trait: 'These tokens have several values of one trait: a filter finds them by each.',
+  rarely_missing_trait: 'Nearly all tokens have a value of the trait: check that none was forgotten.',
+  repeated_trait: 'The token has several values of one trait: a filter finds it by each.',
   trait_types_alike:
     'These traits look the same and are different ones, by case, spaces or characters: use one spelling, or they are two filters.',
   trait_values_alike:
     'These values of a trait look the same and are different ones, by case, spaces or characters: use one spelling.',
   numbers_as_text:
-    'The values of these traits are numbers within quotation marks: write them as JSON numbers, or filters by range do not find them.',
-  mixed_values: 'These traits have numbers and words as values: filters by range find only the numbers.',
+    'The trait has numbers within quotation marks as values: write each as a JSON number, or filters by range do not find it.',
+  mixed_values: 'The trait has numbers and words as values: filters by range find only the numbers.',
 };
 
 const ORDER = Object.keys(LINT_MESSAGES);

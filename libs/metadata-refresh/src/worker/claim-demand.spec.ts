@@ -1,23 +1,10 @@
-import type { ClaimedToken } from '../queue/claimed-token.js';
+import { aClaimedToken } from '../queue/claimed-token.fixtures.js';
 import { ClaimDemand } from './claim-demand.js';
 import { HostLimits } from './host-limits.js';
 import { Hosts } from './hosts.js';
 import { TokenBuffer } from './token-buffer.js';
 
-let next = 0;
-function token(host: string, priority = 2): ClaimedToken {
-  next += 1;
-  return {
-    collectionId: 'c',
-    tokenId: String(next),
-    source: { kind: 'metadata_api', url: `https://${host}` },
-    host,
-    hostLimit: 8,
-    priority,
-    fetchSeq: String(next),
-    items: [],
-  };
-}
+const token = (host: string, priority = 2) => aClaimedToken({ host, priority });
 const tokens = (count: number, host: string, priority?: number) =>
   Array.from({ length: count }, () => token(host, priority));
 

@@ -4,6 +4,7 @@ import type { ClaimedToken } from '../queue/claimed-token.js';
 import type { HostDemand } from '../queue/host-demand.js';
 import type { Claim, RefreshSource } from '../queue/refresh-queue.js';
 import { WorkerMetrics } from '../metrics/worker-metrics.js';
+import { aClaimedItem, aClaimedToken } from '../queue/claimed-token.fixtures.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
 import { DatabaseErrors } from './database-errors.js';
@@ -12,20 +13,7 @@ import { Hosts } from './hosts.js';
 import { RecentCooldowns } from './recent-cooldowns.js';
 import { TokenBuffer } from './token-buffer.js';
 
-let next = 0;
-function token(host = 'a.example', priority = 2): ClaimedToken {
-  next += 1;
-  return {
-    collectionId: 'c',
-    tokenId: String(next),
-    source: { kind: 'metadata_api', url: `https://${host}` },
-    host,
-    hostLimit: 8,
-    priority,
-    fetchSeq: String(next),
-    items: [],
-  };
-}
+const token = (host = 'a.example', priority = 2) => aClaimedToken({ host, priority, items: [] });
 const aClaim = (claim: Partial<Claim> = {}) =>
   ({
     tokens: [],
@@ -188,20 +176,8 @@ it('a token that is deferred while the worker waits for another one is claimed a
 });
 
 describe('coalescing', () => {
-  const item = {
-    chunkId: '1',
-    refreshId: 'r',
-    trigger: 'api' as const,
-    acceptedSeq: '5',
-    claimCount: 1,
-    attemptCount: 0,
-    lostCount: 0,
-  };
-  const aTokenOf = (url: string): ClaimedToken => ({
-    ...token(),
-    items: [item],
-    source: { kind: 'metadata_api', url },
-  });
+  const item = aClaimedItem({ acceptedSeq: '5' });
+  const aTokenOf = (url: string) => aClaimedToken({ items: [item], source: { kind: 'metadata_api', url } });
   const storedOf = ({ collectionId, tokenId }: ClaimedToken, last: Partial<StoredToken>): StoredToken => {
     return {
       collectionId,

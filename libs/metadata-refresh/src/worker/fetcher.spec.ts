@@ -5,6 +5,7 @@ import type { ClaimedItem, ClaimedToken } from '../queue/claimed-token.js';
 import type { ItemResult } from '../completion/item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
 import { WorkerMetrics } from '../metrics/worker-metrics.js';
+import { aClaimedItem, aClaimedToken } from '../queue/claimed-token.fixtures.js';
 import { DatabaseErrors } from './database-errors.js';
 import { Fetcher } from './fetcher.js';
 import { HostLimits } from './host-limits.js';
@@ -12,28 +13,8 @@ import { Hosts } from './hosts.js';
 import { RecentCooldowns } from './recent-cooldowns.js';
 import { TokenBuffer } from './token-buffer.js';
 
-const ITEM = {
-  chunkId: '1',
-  refreshId: 'r',
-  trigger: 'api' as const,
-  acceptedSeq: '1',
-  claimCount: 1,
-  attemptCount: 0,
-  lostCount: 0,
-};
-
-function token(tokenId: string, priority = 2, item: Partial<ClaimedItem> = {}): ClaimedToken {
-  return {
-    collectionId: 'c',
-    tokenId,
-    source: { kind: 'metadata_api', url: 'https://a.example' },
-    host: 'a.example',
-    hostLimit: 8,
-    priority,
-    fetchSeq: tokenId,
-    items: [{ ...ITEM, ...item }],
-  };
-}
+const token = (tokenId: string, priority = 2, item: Partial<ClaimedItem> = {}) =>
+  aClaimedToken({ tokenId, priority, items: [aClaimedItem(item)] });
 const tokens = (count: number) => Array.from({ length: count }, (_, index) => token(String(index)));
 const request = { url: 'https://a.example/1', durationMs: 1, bytes: 2, otherRequests: [] };
 const NOT_FOUND: FetchOutcome = { kind: 'bad_status', status: 404, body: '', ...request };

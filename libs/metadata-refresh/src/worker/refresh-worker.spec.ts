@@ -12,6 +12,7 @@ import type { CollectionRecords } from '../collection-records/collection-records
 import type { EndedHolds } from '../versions/ended-holds.js';
 import type { RefreshSweep } from '../control/refresh-sweep.js';
 import type { RevealSweep } from '../reveals/reveal-sweep.js';
+import { aClaimedToken } from '../queue/claimed-token.fixtures.js';
 import type { HostUsage, HostWorkers } from './host-workers.js';
 import { WorkerMetrics } from '../metrics/worker-metrics.js';
 import type { RefreshListener } from './refresh-listener.js';
@@ -29,32 +30,9 @@ const NOT_FOUND: FetchOutcome = {
   otherRequests: [],
 };
 
-function token(tokenId: string): ClaimedToken {
-  return {
-    collectionId: 'c',
-    tokenId,
-    source: { kind: 'metadata_api', url: 'https://a.example' },
-    host: 'a.example',
-    hostLimit: 8,
-    priority: 2,
-    fetchSeq: tokenId,
-    items: [
-      {
-        chunkId: '1',
-        refreshId: 'r',
-        trigger: 'api' as const,
-        acceptedSeq: '1',
-        claimCount: 1,
-        attemptCount: 0,
-        lostCount: 0,
-      },
-    ],
-  };
-}
-
 /** A worker whose queue is an array, and whose database and hosts answer as the test says. */
 function aWorker(...tokenIds: string[]) {
-  const due = tokenIds.map(token);
+  const due = tokenIds.map((tokenId) => aClaimedToken({ tokenId }));
   const world = { isDatabaseUnavailable: false, claims: 0, leaves: 0, isListening: false, releaseLeave: () => {} };
   const written: string[] = [];
   const requests: { tokenId: string; signal: AbortSignal; end: () => void }[] = [];
@@ -199,7 +177,7 @@ it('a round that begins while the worker stops waits for its end', async () => {
   worker.start();
   await settle();
   const stopped = worker.stop();
-  due.push(token('1'));
+  due.push(aClaimedToken({ tokenId: '1' }));
   const round = worker.runOnce();
   await settle();
   const during = world.claims;

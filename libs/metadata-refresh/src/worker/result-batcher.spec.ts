@@ -1,21 +1,10 @@
-import type { ClaimedToken } from '../queue/claimed-token.js';
 import type { ItemResult } from '../completion/item-result.js';
+import { aClaimedToken } from '../queue/claimed-token.fixtures.js';
 import { ResultBatcher } from './result-batcher.js';
 
-let next = 0;
 const fetched = (): ItemResult[] => {
-  next += 1;
-  const item = {
-    chunkId: String(next),
-    refreshId: 'r',
-    trigger: 'api' as const,
-    acceptedSeq: '1',
-    claimCount: 1,
-    attemptCount: 0,
-    lostCount: 0,
-  };
-  const token = { tokenId: String(next), items: [item] } as unknown as ClaimedToken;
-  return [{ item, token, requests: [], status: 'retry', delaySeconds: 1 }];
+  const token = aClaimedToken();
+  return [{ item: token.items[0]!, token, requests: [], status: 'retry', delaySeconds: 1 }];
 };
 
 /** Writes whatever it is given, each batch until it is told to end. */

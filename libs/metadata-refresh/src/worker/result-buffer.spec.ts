@@ -1,23 +1,13 @@
-import type { ClaimedToken } from '../queue/claimed-token.js';
 import type { ItemResult } from '../completion/item-result.js';
+import { aClaimedItem, aClaimedToken } from '../queue/claimed-token.fixtures.js';
 import { ResultBuffer } from './result-buffer.js';
 
-let next = 0;
 /** What one fetch has settled: of so many items, with a document of so many bytes. */
 function fetched(items: number, bytes = 1000): ItemResult[] {
-  next += 1;
-  const token = { tokenId: String(next) } as ClaimedToken;
+  const token = aClaimedToken();
   const request = { url: '', outcome: 'fetched', statusCode: 200, reason: null, durationMs: 1, bytes } as const;
   return Array.from({ length: items }, (_, index) => ({
-    item: {
-      chunkId: `${index}`,
-      refreshId: 'r',
-      trigger: 'api' as const,
-      acceptedSeq: '1',
-      claimCount: 1,
-      attemptCount: 0,
-      lostCount: 0,
-    },
+    item: aClaimedItem({ chunkId: `${index}` }),
     token,
     requests: index === 0 ? [request] : [],
     status: 'retry',
