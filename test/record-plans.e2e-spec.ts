@@ -1,4 +1,7 @@
-import { TokenStore, TraitRecount } from '@app/token-store';
+import { randomUUID } from 'node:crypto';
+import { inTransaction } from '@app/database';
+import { Collections, StagingStore, TokenStore, TraitRecount, VersionStore } from '@app/token-store';
+import { EntityManager } from '@mikro-orm/postgresql';
 import { fillCollection } from './support/large-collection.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -65,4 +68,89 @@ it('a removal finds each search row by its key, when statistics are of collectio
 
   expect(found).toBeLessThan(BATCH * 3);
   expect(await explainLargestStep(test.database.url, statements.filter(ofSearch))).toBeLessThan(BATCH * 10);
+});
+
+it('a recount goes through the traits of each token once, when statistics are of collections with one token', async () => {
+  await test.database.query('update nft_metadata.collection_traits set token_count = 0 where collection_id = $1', [
+    project.collectionId,
+  ]);
+  const statements = await captureStatements(async () => {
+    const { corrected } = await test.app.get(TraitRecount).recount(project.collectionId);
+    expect(corrected).toBeGreaterThanOrEqual(TOKENS - BATCH * 2);
+  });
+  const counts = statements.filter(({ text }) => /token_search|collection_traits/.test(text));
+
+  expect(await explainLargestStep(test.database.url, counts)).toBeLessThan(8 * TOKENS);
+});
+
+it.each(['name', 'registered'] as const)(
+  'a page in the order of %s reads as many search rows as it shows, when statistics are of collections with one token',
+  async (orderBy) => {
+    const query = { collectionId: project.collectionId, orderBy, limit: 20 };
+    const statements = await captureStatements(() => test.app.get(TokenStore).pageTokens(query));
+
+    const pages = statements.filter(({ text }) => /token_search|set_config/.test(text));
+    expect(pages.length).toBeGreaterThan(1);
+    expect(await explainLargestStep(test.database.url, pages)).toBeLessThanOrEqual(21);
+  },
+);
+
+it('a removal of a collection reads each trait value once, however many there are', async () => {
+  const [small, large] = [await test.aProject(), await test.aProject()];
+  await test.database.query(
+    `insert into nft_metadata.collection_traits (collection_id, trait_type, value)
+     select $1, 'Serial', number::text from generate_series(1, 20000) as number`,
+    [large.collectionId],
+  );
+
+  const statements = await captureStatements(() => test.app.get(Collections).remove(small.collectionId));
+  const ofTraits = statements.filter(({ text }) => /set_config|collection_traits[\s\S]*limit/.test(text));
+  const ofLarge = ofTraits.map(({ text, values }) => {
+    return { text, values: values.map((value) => (value === small.collectionId ? large.collectionId : value)) };
+  });
+
+  expect(ofLarge.flatMap(({ values }) => values)).toContain(large.collectionId);
+  // A statement deletes 5,000.
+  expect(await explainLargestStep(test.database.url, ofLarge.slice(0, 2))).toBe(5000);
+});
+
+it('the end of many holds is found in the order of their times, as many as one transaction ends', async () => {
+  const em = test.app.get(EntityManager);
+  await test.database.query('update nft_metadata.tokens set held_until = now() where collection_id = $1', [
+    project.collectionId,
+  ]);
+  // As before the first analysis.
+  await test.database.query(
+    `select pg_clear_attribute_stats('nft_metadata', 'tokens', attname, false)
+     from pg_stats where schemaname = 'nft_metadata' and tablename = 'tokens'`,
+  );
+
+  const statements = await captureStatements(() =>
+    inTransaction(em, (inside) => test.app.get(VersionStore).takeEndedHolds(inside, [project.collectionId], 10)),
+  );
+
+  expect(await explainLargestStep(test.database.url, statements)).toBeLessThan(100);
+});
+
+it('a page of staged documents is read by their keys, when statistics are of another reveal', async () => {
+  const [em, staging, revealId] = [test.app.get(EntityManager), test.app.get(StagingStore), randomUUID()];
+  const stage = (reveal: string, documents: number) =>
+    test.database.query(
+      `insert into nft_metadata.staged_documents (
+         reveal_id, refresh_id, fetch_seq, fetched_at, size, has_image, token_id, content_hash, metadata_url, metadata_source, trait_ids,
+         metadata, raw
+       )
+       select $1, $1, 1, now(), 300, true, number, number, '', 'metadata_api', '{}', '{}', '{}'
+       from generate_series(1, $2::int) as number`,
+      [reveal, documents],
+    );
+  await stage(randomUUID(), 5000);
+  await test.database.query('analyze nft_metadata.staged_documents');
+  await stage(revealId, TOKENS);
+
+  const statements = await captureStatements(() =>
+    staging.page(em.fork(), { revealId, collectionId: project.collectionId, after: null, limit: BATCH }),
+  );
+
+  expect(await explainLargestStep(test.database.url, statements)).toBe(BATCH);
 });

@@ -9,6 +9,7 @@ import { AppModule } from '../src/app.module.js';
 import { readEnvironment } from '../src/config/environment.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { captureStatements, explainLargestStep } from './support/statements.js';
 import { fetchModules } from './support/fetch-modules.js';
 
 const DAY = 86_400;
@@ -290,4 +291,28 @@ it('the retention of a host that runs a worker runs once an hour', async () => {
   } finally {
     vi.useRealTimers();
   }
+});
+
+it('a large refresh is deleted in the order of its tokens, and no statement reads what others delete', async () => {
+  const project = await test.aProject();
+  // Autovacuum has analysed the tables while there were many small refreshes.
+  await oldRefreshes(project, 300, 20);
+  await test.database.query('analyze nft_metadata.refresh_results, nft_metadata.refresh_errors');
+  const [refreshId] = (await oldRefreshes(project, 1, 30_000)) as [string];
+
+  const statements = await captureStatements(() => retention.deleteRefresh(refreshId));
+  await test.database.query(
+    `with result as (
+       insert into nft_metadata.refresh_results (refresh_id, token_id, verdict, attempts, finished_at)
+       select $1, number, 'f', 1, now() from generate_series(1, 30000) as number returning *
+     )
+     insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
+     select refresh_id, token_id, '', 'unable_to_retrieve_metadata', 'timeout', finished_at from result`,
+    [refreshId],
+  );
+
+  // A statement deletes 5,000 results, and their errors.
+  expect(await explainLargestStep(test.database.url, statements)).toBe(5000);
+  await test.database.query('delete from nft_metadata.refresh_results');
+  await test.database.query('delete from nft_metadata.refresh_errors');
 });

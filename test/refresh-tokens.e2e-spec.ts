@@ -7,7 +7,7 @@ import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio, startHostApp } from './support/host-app.js';
 import { http, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { captureStatements, explainReads } from './support/statements.js';
+import { captureStatements, explainLargestStep, explainReads } from './support/statements.js';
 
 let test: TestApp;
 let origin: string;
@@ -412,6 +412,23 @@ describe('large refreshes', () => {
     }
     await test.database.query('delete from nft_metadata.refresh_chunks where refresh_id = $1', [refreshId]);
   });
+});
+
+it('a page of failed tokens reads the error of each by its key, when statistics are of other refreshes', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  // Autovacuum has analysed the tables while each refresh had one failure.
+  await test.database.query(
+    `insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
+     select gen_random_uuid(), 1, '', 'unable_to_retrieve_metadata', 'timeout', now() from generate_series(1, 100000)`,
+  );
+  await test.database.query('analyze nft_metadata.refresh_results, nft_metadata.refresh_errors');
+  const refreshId = await aFinishedRefresh(project, 20_000, 'f');
+
+  for (const query of ['', '&verdict=failed', '&reason=timeout']) {
+    const statements = await captureStatements(() => readPage(project, refreshId, `?page_size=200${query}`));
+
+    expect(await explainLargestStep(test.database.url, statements.filter(isTokenPageOrSetting))).toBeLessThan(500);
+  }
 });
 
 describe('CSV and NDJSON', () => {

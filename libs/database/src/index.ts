@@ -1,5 +1,6 @@
 export { bigintArray, booleanArray, integerArray, textArray, uuidArray } from './binary-arrays.js';
 export { boundedRead, inReadTransaction, readingFrom, type ReadLimits } from './bounded-read.js';
+export { readInIndexOrder } from './index-order.js';
 export { LeaseRenewal } from './lease-renewal.js';
 export { describeDatabaseError, isMigrationMissing } from './missing-migrations.js';
 export { entityManagerOf, type ModuleConnection } from './module-connection.js';

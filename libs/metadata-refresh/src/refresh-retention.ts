@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { describeDatabaseError } from '@app/database';
+import { describeDatabaseError, inTransaction, readInIndexOrder } from '@app/database';
 import { Stacks, VersionStore, type DeletedVersions } from '@app/token-store';
 import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable } from '@nestjs/common';
@@ -78,6 +78,7 @@ export class RefreshRetention {
 
   /** Deletes one completed refresh with its results and errors, whatever its age. False: there is none. */
   async deleteRefresh(refreshId: string): Promise<boolean> {
+    // Again until nothing is left: another process that was deleting some of them may have failed.
     while ((await this.deleteResults(refreshId)) > 0);
     return (await this.deleteRow(refreshId)) > 0;
   }
@@ -157,23 +158,42 @@ export class RefreshRetention {
     return rows[0]?.id;
   }
 
+  /** In the order of token ids, from one statement to the next: what was deleted is not read again. Returns how many. */
   private async deleteResults(refreshId: string): Promise<number> {
-    // Without an order: the planner expects a refresh of average size, and would sort all results of a large one each time.
-    const { rows } = await sql<{ deleted: number }>`
-      with deleted as (
-        delete from nft_metadata.refresh_results where ctid = any(array(
-          select ctid from nft_metadata.refresh_results
-          where refresh_id = ${refreshId}::uuid
+    let deleted = 0;
+    for (let after: string | null = '-1'; after !== null;) {
+      const batch = await this.deleteResultsAfter(refreshId, after);
+      deleted += batch.deleted;
+      after = batch.last;
+    }
+    return deleted;
+  }
+
+  private deleteResultsAfter(refreshId: string, after: string): Promise<{ deleted: number; last: string | null }> {
+    return inTransaction(this.em, async (em) => {
+      await readInIndexOrder(em);
+      const { rows } = await sql<{ deleted: number; last: string | null }>`
+        with chosen as materialized (
+          select ctid, token_id from nft_metadata.refresh_results
+          where refresh_id = ${refreshId}::uuid and token_id > ${after}::numeric
+          order by token_id
           limit ${RESULT_BATCH_SIZE}
           for update skip locked
-        ))
-        returning token_id
-      ), errors as (
-        delete from nft_metadata.refresh_errors
-        where refresh_id = ${refreshId}::uuid and token_id = any(array(select token_id from deleted))
-      )
-      select count(*)::int as deleted from deleted`.execute(this.em.fork().getKysely());
-    return rows[0]!.deleted;
+        ), results as (
+          delete from nft_metadata.refresh_results where ctid = any(array(select ctid from chosen))
+        ), errors as (
+          delete from nft_metadata.refresh_errors where ctid = any(array(
+            select error.ctid from chosen cross join lateral (
+              select ctid from nft_metadata.refresh_errors
+              where refresh_id = ${refreshId}::uuid and token_id >= chosen.token_id and token_id <= chosen.token_id
+              order by token_id
+              limit 1
+            ) as error
+          ))
+        )
+        select count(*)::int as deleted, max(token_id)::text as last from chosen`.execute(em.getKysely());
+      return rows[0]!;
+    });
   }
 
   private async deleteRow(refreshId: string): Promise<number> {

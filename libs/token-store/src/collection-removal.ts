@@ -1,4 +1,4 @@
-import { inTransaction } from '@app/database';
+import { inTransaction, readInIndexOrder } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
@@ -58,14 +58,23 @@ export class CollectionRemoval {
 
   private async deleteTraits(collectionId: string): Promise<void> {
     for (let removed = -1n; removed !== 0n;) {
-      ({ numAffectedRows: removed = 0n } = await sql`
-        delete from nft_metadata.collection_traits where id = any(array(
-          select id from nft_metadata.collection_traits
-          where collection_id = ${collectionId}::uuid
-          order by id
-          limit ${TRAITS_BATCH_SIZE}
-          for update
-        ))`.execute(this.em.fork().getKysely()));
+      removed = await inTransaction(this.em, async (em) => {
+        // Chosen in the order of an index, and locked in the order of ids, as counts are.
+        await readInIndexOrder(em);
+        const { numAffectedRows = 0n } = await sql`
+          delete from nft_metadata.collection_traits where id = any(array(
+            select id from nft_metadata.collection_traits
+            where id = any(array(
+              select id from nft_metadata.collection_traits
+              where collection_id = ${collectionId}::uuid
+              order by trait_type, value
+              limit ${TRAITS_BATCH_SIZE}
+            ))
+            order by id
+            for update
+          ))`.execute(em.getKysely());
+        return numAffectedRows;
+      });
     }
   }
 }

@@ -198,7 +198,8 @@ export class DatabaseVersionStore extends VersionStore {
     const { rows } = await sql<EndedHold>`
       with ended as materialized (
         select id, collection_id, token_id, refresh_after_hold from nft_metadata.tokens
-        where held_until <= now() and collection_id = any(${collectionIds}::uuid[])
+        -- "is true": the index of the collections is not for this. With it, all ended holds are read for each batch.
+        where held_until <= now() and (collection_id = any(${collectionIds}::uuid[])) is true
         order by held_until
         limit ${limit}
         for no key update skip locked

@@ -141,6 +141,15 @@ export const COMPLETION: readonly Mutation[] = [
     title: 'no event is delivered twice, and none is skipped, when two processes publish at the same time',
   },
   {
+    promise: 'A renewal that comes late does not lease an event reader again',
+    file: 'libs/metadata-events/src/event-cursors.ts',
+    breaks: 'A claim ends without a new number',
+    find: 'claim_count = claim_count + 1',
+    replace: 'claim_count = claim_count',
+    suite: 'test/event-leases.e2e-spec.ts',
+    title: 'an event consumer receives the next event at once, also if its lease was about to be renewed',
+  },
+  {
     promise: 'Results and counters move together, for any number of tokens',
     file: `${REFRESH}completion/refresh-progress.ts`,
     breaks: 'A batch of cancelled tokens counts as one',
@@ -157,6 +166,15 @@ export const COMPLETION: readonly Mutation[] = [
     replace: 'same.slice(0, 1).map(({ item }) => item.refreshId)]',
     suite: 'test/event-consumers.e2e-spec.ts',
     title: 'an event consumer receives the ids of all refreshes that waited for the same token',
+  },
+  {
+    promise: 'The error of a failed token is found by its key, whatever the statistics of the table',
+    file: `${REFRESH}receipt/refresh-tokens-reader.ts`,
+    breaks: 'The planner may read all errors of the refresh for each',
+    find: 'token_id >= page.token_id and token_id <= page.token_id',
+    replace: 'token_id = page.token_id',
+    suite: 'test/refresh-tokens.e2e-spec.ts',
+    title: 'a page of failed tokens reads the error of each by its key, when statistics are of other refreshes',
   },
   {
     promise: 'The result of a token takes about 110 bytes, with its index',

@@ -1,4 +1,4 @@
-import { REFRESH, type Mutation } from '../mutation.js';
+import { REFRESH, STORE, type Mutation } from '../mutation.js';
 
 export const RETENTION: readonly Mutation[] = [
   {
@@ -18,6 +18,24 @@ export const RETENTION: readonly Mutation[] = [
     replace: 'where false)))',
     suite: 'test/reveal-staging.e2e-spec.ts',
     title: 'the retention keeps the refresh of an open reveal, however old it is',
+  },
+  {
+    promise: 'A statement that deletes results reads only those, whatever the statistics of the table',
+    file: `${REFRESH}refresh-retention.ts`,
+    breaks: 'The planner may read all results of the refresh',
+    find: 'await readInIndexOrder(em);',
+    replace: '',
+    suite: 'test/refresh-retention.e2e-spec.ts',
+    title: 'a large refresh is deleted in the order of its tokens, and no statement reads what others delete',
+  },
+  {
+    promise: 'A statement that deletes the trait values of a collection reads only those',
+    file: `${STORE}collection-removal.ts`,
+    breaks: 'The planner may read all trait values of the collection',
+    find: 'await readInIndexOrder(em);',
+    replace: '',
+    suite: 'test/record-plans.e2e-spec.ts',
+    title: 'a removal of a collection reads each trait value once, however many there are',
   },
   {
     promise: 'A refresh is deleted with its results and errors',

@@ -142,8 +142,11 @@ export class RefreshTokensReader {
             error.status_code as "statusCode", error.metadata_url as "metadataUrl", page.token_id
           from page
           left join lateral (
+            -- Two bounds and the order, which only the index of the key has. With "=", the planner may read all errors of the refresh.
             select error_code, reason, status_code, metadata_url from nft_metadata.refresh_errors
-            where refresh_id = ${refreshId}::uuid and token_id = page.token_id and page.verdict = ${VERDICTS.failed}::"char"
+            where refresh_id = ${refreshId}::uuid and token_id >= page.token_id and token_id <= page.token_id
+              and page.verdict = ${VERDICTS.failed}::"char"
+            order by token_id
             limit 1
           ) as error on true
         ) as token on true

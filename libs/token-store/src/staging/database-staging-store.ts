@@ -123,8 +123,11 @@ export class DatabaseStagingStore extends StagingStore {
         ) as next
       )
       select ${stagedColumns}
-      from page join nft_metadata.staged_documents as staged
-        on staged.reveal_id = ${revealId}::uuid and staged.token_id = page.token_id
+      from page cross join lateral (
+        -- offset 0: one look-up for each document. With old statistics, the planner would read all of them for each.
+        select * from nft_metadata.staged_documents
+        where reveal_id = ${revealId}::uuid and token_id = page.token_id offset 0
+      ) as staged
       where page.size_before < ${MAX_PAGE_SIZE}
       order by staged.token_id`.execute(em.getKysely());
     return rows.map((row) => toStagedDocument({ revealId, collectionId }, row));
