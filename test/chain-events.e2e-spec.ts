@@ -258,7 +258,8 @@ describe('several processes', () => {
     const results = new Set<string>();
     const poll = other.runOnce().then((chains) => results.add(chains.get(anvil.chainId)!.kind));
     try {
-      await vi.waitFor(() => expect(results).toEqual(new Set(['standby'])), { timeout: 5000 });
+      // While the other one is saving, however long that takes.
+      await vi.waitFor(() => expect(results).toEqual(new Set(['standby'])), { timeout: 20_000 });
     } finally {
       await saving.end();
       await poll;

@@ -7,6 +7,7 @@ import {
 } from '../libs/console/src/wire/index.js';
 import { ConsoleVisitor, expectShape } from './support/console.js';
 import { startConsoleApp } from './support/console-app.js';
+import { untilListening } from './support/listening.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import type { TestApp, TestProject } from './support/start-app.js';
@@ -120,7 +121,7 @@ it('while three workers run, shares, use, limits and cooldowns of a host are tho
   await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
 });
 
-it('a host is requested within three seconds after an operator has ended its cooldown [K52]', async () => {
+it('a host is requested as soon as an operator has ended its cooldown: the worker is told [K52]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.script(
     '1',
@@ -130,10 +131,12 @@ it('a host is requested within three seconds after an operator has ended its coo
   await requestRefresh(test.app, project, ['1']);
   test.worker.start();
   await vi.waitUntil(async () => (await readHost()).cooldownUntil !== null, { timeout: 10_000, interval: 50 });
+  // Never woken by the test: only a notification makes it claim before the cooldown would have ended.
+  await untilListening(test);
   const requestsBefore = test.metadataApi.totalHits;
 
   await operator.post(`${hostPath()}/end-cooldown`).expect(200);
-  await vi.waitUntil(() => test.metadataApi.totalHits > requestsBefore, { timeout: 3000, interval: 20 });
+  await vi.waitUntil(() => test.metadataApi.totalHits > requestsBefore, { timeout: 10_000, interval: 20 });
   await test.worker.stop();
 
   expect(requestsBefore).toBe(1);

@@ -70,6 +70,31 @@ it('a removal finds each search row by its key, when statistics are of collectio
   expect(await explainLargestStep(test.database.url, statements.filter(ofSearch))).toBeLessThan(BATCH * 10);
 });
 
+it('a recount goes through the traits of each token once, when statistics are of collections with one token', async () => {
+  await test.database.query('update nft_metadata.collection_traits set token_count = 0 where collection_id = $1', [
+    project.collectionId,
+  ]);
+  const statements = await captureStatements(async () => {
+    const { corrected } = await test.app.get(TraitRecount).recount(project.collectionId);
+    expect(corrected).toBeGreaterThanOrEqual(TOKENS - BATCH * 2);
+  });
+  const counts = statements.filter(({ text }) => /token_search|collection_traits/.test(text));
+
+  expect(await explainLargestStep(test.database.url, counts)).toBeLessThan(8 * TOKENS);
+});
+
+it.each(['name', 'registered'] as const)(
+  'a page in the order of %s reads as many search rows as it shows, when statistics are of collections with one token',
+  async (orderBy) => {
+    const query = { collectionId: project.collectionId, orderBy, limit: 20 };
+    const statements = await captureStatements(() => test.app.get(TokenStore).pageTokens(query));
+
+    const pages = statements.filter(({ text }) => /token_search|set_config/.test(text));
+    expect(pages.length).toBeGreaterThan(1);
+    expect(await explainLargestStep(test.database.url, pages)).toBeLessThanOrEqual(21);
+  },
+);
+
 it('a removal of a collection reads each trait value once, however many there are', async () => {
   const [small, large] = [await test.aProject(), await test.aProject()];
   await test.database.query(

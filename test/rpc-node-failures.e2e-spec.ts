@@ -299,7 +299,7 @@ it('a worker that stops does not wait for a node that hangs, and its tokens are 
   rpc.misbehave('hangs');
   const refreshId = await requestRefresh(test.app, project, ['1']);
   test.worker.start();
-  await vi.waitFor(() => expect(rpc.asking(URI).length).toBe(1), { timeout: 5000 });
+  await vi.waitFor(() => expect(rpc.asking(URI).length).toBe(1), { timeout: 10_000 });
 
   await test.worker.stop();
 

@@ -22,9 +22,9 @@ async function postgresProcesses(folder: string): Promise<string[]> {
   return stdout.split('\n').filter((line) => /^\S*(initdb|pg_ctl|postgres) /.test(line) && line.includes(folder));
 }
 
-/** Waits up to five seconds: a stopped server still writes its last log line. */
+/** Waits: a stopped server still writes its last log line. */
 export async function expectNoServer(folder: string): Promise<void> {
-  await expect.poll(() => postgresProcesses(folder), { timeout: 5_000 }).toEqual([]);
+  await expect.poll(() => postgresProcesses(folder), { timeout: 10_000 }).toEqual([]);
 }
 
 const STEPS = ['initdb', 'pg_ctl', 'postgres'] as const;

@@ -72,7 +72,7 @@ it('the resolver starts a new query if the one in flight is older than its first
   const resolver = aResolver();
   const first = lookup(LATE, true, resolver).catch((error: unknown) => error);
   // Both families, and a second try of one.
-  await vi.waitUntil(() => clientPorts.length >= 3, { timeout: 5000 });
+  await vi.waitUntil(() => clientPorts.length >= 3, { timeout: 10_000 });
 
   expect(await lookup(LATE, true, resolver)).toEqual([four, six]);
   expect(await first).toBeInstanceOf(Error);

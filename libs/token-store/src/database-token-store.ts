@@ -196,8 +196,10 @@ export class DatabaseTokenStore extends TokenStore {
   ): Promise<{ tokens: TokenRecord[]; next: string[] | null }> {
     // Tokens that have no metadata yet are listed as well, by their ids.
     const isPlain = !hasFilters(filters) && order.columns[0]!.name === 'token_id';
-    const table = isPlain ? 'nft_metadata.tokens' : 'nft_metadata.token_search';
-    const search = { table, collectionId, order, filters, after, limit, ...options };
+    const source = isPlain
+      ? { table: 'nft_metadata.tokens' }
+      : { table: 'nft_metadata.token_search', indexCondition: sql`row.id <> 0` };
+    const search = { ...source, collectionId, order, filters, after, limit, ...options };
     const { rows: found, next } = await this.search.find(search, em);
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}

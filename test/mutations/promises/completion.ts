@@ -141,6 +141,15 @@ export const COMPLETION: readonly Mutation[] = [
     title: 'no event is delivered twice, and none is skipped, when two processes publish at the same time',
   },
   {
+    promise: 'A renewal that comes late does not lease an event reader again',
+    file: 'libs/metadata-events/src/event-cursors.ts',
+    breaks: 'A claim ends without a new number',
+    find: 'claim_count = claim_count + 1',
+    replace: 'claim_count = claim_count',
+    suite: 'test/event-leases.e2e-spec.ts',
+    title: 'an event consumer receives the next event at once, also if its lease was about to be renewed',
+  },
+  {
     promise: 'Results and counters move together, for any number of tokens',
     file: `${REFRESH}completion/refresh-progress.ts`,
     breaks: 'A batch of cancelled tokens counts as one',
