@@ -5,7 +5,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { fillCollection } from './support/large-collection.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { captureStatements, countFoundRows, explainLargestStep } from './support/statements.js';
+import { captureStatements, countFoundRows, explainLargestStep, explainReads } from './support/statements.js';
 import { ids } from './support/token-ids.js';
 
 const TOKENS = 10_000;
@@ -175,4 +175,25 @@ it('a page of staged documents is read by their keys, when statistics are of ano
   );
 
   expect(await explainLargestStep(test.database.url, statements)).toBe(BATCH);
+});
+
+it.each<[string, (store: TokenStore) => Promise<unknown>, RegExp]>([
+  ['ages', (store) => store.listAges({ collectionId: project.collectionId, limit: BATCH }), /last_attempt_at/],
+  ['a repair', () => test.app.get(TraitRecount).recount(project.collectionId), /metadata_version > 0/],
+  [
+    'updated tokens',
+    (store) => store.pageUpdated({ collectionId: project.collectionId, updatedSince: new Date(0), limit: BATCH }),
+    /as scanned|scanned as/,
+  ],
+])('a page of %s reads the tokens in the order of their ids, without statistics', async (_, read, statement) => {
+  await test.database.query(
+    `select pg_clear_attribute_stats('nft_metadata', 'tokens', attname, false)
+     from pg_stats where schemaname = 'nft_metadata' and tablename = 'tokens'`,
+  );
+  const statements = await captureStatements(() => read(test.app.get(TokenStore)));
+  const page = statements.findIndex(({ text }) => statement.test(text));
+
+  const reads = await explainReads(test.database.url, statements.slice(page - 1, page + 1));
+
+  expect(reads).toMatchObject([{ table: 'tokens', node: 'Index Scan', index: 'tokens_collection_id_token_id_key' }]);
 });
