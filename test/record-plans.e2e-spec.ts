@@ -5,7 +5,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { fillCollection } from './support/large-collection.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { captureStatements, countFoundRows, explainLargestStep, explainReads } from './support/statements.js';
+import { captureStatements, countFoundRows, explainLargestStep } from './support/statements.js';
 import { ids } from './support/token-ids.js';
 
 const TOKENS = 10_000;
@@ -66,6 +66,31 @@ it('a completion finds each listing of its tokens by its key, when statistics ar
 
   expect(found).toBeGreaterThanOrEqual(BATCH);
   expect(found).toBeLessThan(BATCH * 3);
+});
+
+it('a completion finds the traits of its tokens by their keys, when other collections have thousands of the same', async () => {
+  const other = await test.aProject();
+  const tokenIds = ids(BATCH, TOKENS + 1);
+  const { collectionId } = project;
+  await test.app.get(TokenStore).registerTokens(collectionId, tokenIds);
+  await test.database.query(
+    `insert into nft_metadata.collection_traits (collection_id, trait_type, value)
+     select $1, 'Serial', number::text from generate_series(1, 5000) as number
+     union all select id, 'Alive', 'yes' from nft_metadata.collections`,
+    [other.collectionId],
+  );
+  await test.database.query('analyze nft_metadata.collection_traits');
+  for (const id of tokenIds) {
+    const serials = [1, 2, 3, 4].map((number) => ({ trait_type: `Serial ${number}`, value: id }));
+    const attributes = [{ trait_type: 'Alive', value: 'yes' }, ...serials];
+    test.metadataApi.script(id, { status: 200, body: { name: id, attributes } });
+  }
+  await requestRefresh(test.app, project, tokenIds);
+  const statements = await captureStatements(() => test.worker.runOnce());
+  const lookUps = statements.filter(({ text }) => /ordinality[\s\S]*collection_traits/.test(text));
+
+  expect(lookUps.length).toBeGreaterThan(0);
+  expect(await explainLargestStep(test.database.url, lookUps)).toBeLessThanOrEqual(5 * BATCH);
 });
 
 it('a repair of search rows finds each one by its key, when statistics are of collections with one token', async () => {

@@ -167,7 +167,11 @@ async function findRows(em: EntityManager, traits: readonly Trait[]): Promise<Ma
       ${textArray(traits.map(({ traitType }) => traitType))}::text[],
       ${textArray(traits.map(({ value }) => value))}::text[]
     ) with ordinality as wanted (collection_id, trait_type, value, place)
-    join nft_metadata.collection_traits as trait using (collection_id, trait_type, value)`.execute(em.getKysely());
+    cross join lateral (
+      -- One look-up for each value. In place of a join, which goes through the values of all collections where it takes them for few.
+      select id from nft_metadata.collection_traits
+      where collection_id = wanted.collection_id and trait_type = wanted.trait_type and value = wanted.value offset 0
+    ) as trait`.execute(em.getKysely());
   return new Map(rows.map(({ id, place }) => [traits[place - 1]!.key, Number(id)]));
 }
 

@@ -97,11 +97,13 @@ export class TokenStoreMigration extends Migration {
         token_count integer not null default 0 check (token_count >= 0),
         unique (collection_id, trait_type, value)
       ) with (fillfactor = 50)`);
-    // Filters by number in one collection, and filters by value and by number in all collections.
+    // Filters by number in one collection, and filters by value and by number in all collections. Those name the condition of the second
+    // one, which is true of all rows: the planner cannot choose it for a value of one collection, which many others may have.
     this.addSql(`
       create index collection_traits_number on nft_metadata.collection_traits (collection_id, trait_type, value_number)
       where value_number is not null`);
-    this.addSql(`create index collection_traits_type_value on nft_metadata.collection_traits (trait_type, value)`);
+    this.addSql(`
+      create index collection_traits_type_value on nft_metadata.collection_traits (trait_type, value) where id <> 0`);
     this.addSql(`
       create index collection_traits_type_number on nft_metadata.collection_traits (trait_type, value_number)
       where value_number is not null`);

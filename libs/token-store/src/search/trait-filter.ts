@@ -56,7 +56,8 @@ export async function resolveConditions(
   const wanted = [...isOneOf, ...ranges.map(isWithin)];
   if (wanted.length === 0) return [];
 
-  const scope = collectionId === null ? sql`true` : sql`trait.collection_id = ${collectionId}::uuid`;
+  // The index of the values of all collections has the first condition.
+  const scope = collectionId === null ? sql`trait.id <> 0` : sql`trait.collection_id = ${collectionId}::uuid`;
   const lookUps = wanted.map(
     (isWanted, index) => sql`
       select ${index}::int as index, coalesce(array_agg(id::text), '{}') as ids,
