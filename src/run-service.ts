@@ -18,8 +18,15 @@ export async function runService(): Promise<never> {
     const environment = readEnvironment(processVariables());
     const service = await startService(environment, stopping);
     const logger = new Logger('Service');
-    const { runMode, workers } = environment;
-    logger.log({ msg: 'ready', url: service.url, runMode, database: service.database, workers });
+    const { runMode, workers, hasConsole } = environment;
+    logger.log({
+      msg: 'ready',
+      url: service.url,
+      ...(hasConsole && { console: `${service.url}/console` }),
+      runMode,
+      database: service.database,
+      workers,
+    });
     const { signal } = await whenStopped(stopping);
     logger.log({ msg: 'stopping', signal });
     await service.stop();

@@ -409,6 +409,29 @@ describe('stops', () => {
 });
 
 describe('a large collection', () => {
+  it('tokens that events have named are claimed by their keys, when statistics are of another collection', async () => {
+    test = await start({ eventTokensPerHour: 10_000_000 });
+    const wait = (collectionId: string, tokens: number) =>
+      test.database.query(
+        `with token as (
+           insert into nft_metadata.tokens (collection_id, token_id) select $1, generate_series(1, $2::int) returning *
+         )
+         insert into nft_metadata.event_tokens (collection_id, token_id, due_at, event_at, kind, block_number)
+         select collection_id, token_id, now(), now(), 'gap', 1 from token`,
+        [collectionId, tokens],
+      );
+    const [other, project] = [await test.aProject(), await watched()];
+    await wait(other.collectionId, 5000);
+    await test.database.query('analyze nft_metadata.event_tokens');
+    await wait(project.collectionId, 10_000);
+
+    const statements = await captureStatements(() => test.app.get(ChainWatcher).runOnce());
+    await test.database.query('update nft_metadata.event_tokens set due_at = now(), claimed_at = null');
+    const claim = statements.find(({ text }) => /set claimed_at = now\(\)/.test(text))!;
+
+    expect(await explainLargestStep(test.database.url, [claim])).toBeLessThan(2000);
+  });
+
   it('an event about all of 100,000 tokens is one refresh, and does not delay another project [N12]', async () => {
     test = await start({ eventTokensPerHour: 10_000_000 });
     const project = await watched({ tokens: ['0'] });

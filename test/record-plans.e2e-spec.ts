@@ -5,7 +5,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { fillCollection } from './support/large-collection.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { captureStatements, countFoundRows, explainLargestStep } from './support/statements.js';
+import { captureStatements, countFoundRows, explainLargestStep, explainReads } from './support/statements.js';
 import { ids } from './support/token-ids.js';
 
 const TOKENS = 10_000;
@@ -46,6 +46,28 @@ it('a completion finds each search row by its key, when statistics are of collec
   expect(await explainLargestStep(test.database.url, statements.filter(ofSearch))).toBeLessThan(BATCH * 10);
 });
 
+it('a completion finds each listing of its tokens by its key, when statistics are of collections with one listing', async () => {
+  await test.database.query('truncate marketplace.listings');
+  const list = (query: string, values: unknown[]) =>
+    test.database.query(
+      `insert into marketplace.listings (collection_id, token_id, seller, price, currency)
+       select collection_id, token_id, '0x' || repeat('5', 40), 1, 'ETH' from nft_metadata.tokens where ${query}`,
+      values,
+    );
+  await list('collection_id <> $1', [project.collectionId]);
+  await test.database.query('analyze marketplace.listings');
+  await list('collection_id = $1', [project.collectionId]);
+  await requestRefresh(test.app, project, ids(BATCH, BATCH + 1));
+  const statements = await captureStatements(() => test.worker.runOnce());
+  const writes = statements.filter(({ text }) => /insert into nft_metadata.token_search/.test(text));
+
+  let found = 0;
+  for (const write of writes) found += await countFoundRows(test.database.url, write, 'marketplace.listings');
+
+  expect(found).toBeGreaterThanOrEqual(BATCH);
+  expect(found).toBeLessThan(BATCH * 3);
+});
+
 it('a repair of search rows finds each one by its key, when statistics are of collections with one token', async () => {
   const statements = await captureStatements(() => test.app.get(TraitRecount).recount(project.collectionId));
   const found = statements.filter(({ text }) => /token_documents/.test(text));
@@ -69,6 +91,31 @@ it('a removal finds each search row by its key, when statistics are of collectio
   expect(found).toBeLessThan(BATCH * 3);
   expect(await explainLargestStep(test.database.url, statements.filter(ofSearch))).toBeLessThan(BATCH * 10);
 });
+
+it('a recount goes through the traits of each token once, when statistics are of collections with one token', async () => {
+  await test.database.query('update nft_metadata.collection_traits set token_count = 0 where collection_id = $1', [
+    project.collectionId,
+  ]);
+  const statements = await captureStatements(async () => {
+    const { corrected } = await test.app.get(TraitRecount).recount(project.collectionId);
+    expect(corrected).toBeGreaterThanOrEqual(TOKENS - BATCH * 3);
+  });
+  const counts = statements.filter(({ text }) => /token_search|collection_traits/.test(text));
+
+  expect(await explainLargestStep(test.database.url, counts)).toBeLessThan(8 * TOKENS);
+});
+
+it.each(['name', 'registered'] as const)(
+  'a page in the order of %s reads as many search rows as it shows, when statistics are of collections with one token',
+  async (orderBy) => {
+    const query = { collectionId: project.collectionId, orderBy, limit: 20 };
+    const statements = await captureStatements(() => test.app.get(TokenStore).pageTokens(query));
+
+    const pages = statements.filter(({ text }) => /token_search|set_config/.test(text));
+    expect(pages.length).toBeGreaterThan(1);
+    expect(await explainLargestStep(test.database.url, pages)).toBeLessThanOrEqual(21);
+  },
+);
 
 it('a removal of a collection reads each trait value once, however many there are', async () => {
   const [small, large] = [await test.aProject(), await test.aProject()];
@@ -128,4 +175,25 @@ it('a page of staged documents is read by their keys, when statistics are of ano
   );
 
   expect(await explainLargestStep(test.database.url, statements)).toBe(BATCH);
+});
+
+it.each<[string, (store: TokenStore) => Promise<unknown>, RegExp]>([
+  ['ages', (store) => store.listAges({ collectionId: project.collectionId, limit: BATCH }), /last_attempt_at/],
+  ['a repair', () => test.app.get(TraitRecount).recount(project.collectionId), /metadata_version > 0/],
+  [
+    'updated tokens',
+    (store) => store.pageUpdated({ collectionId: project.collectionId, updatedSince: new Date(0), limit: BATCH }),
+    /as scanned|scanned as/,
+  ],
+])('a page of %s reads the tokens in the order of their ids, without statistics', async (_, read, statement) => {
+  await test.database.query(
+    `select pg_clear_attribute_stats('nft_metadata', 'tokens', attname, false)
+     from pg_stats where schemaname = 'nft_metadata' and tablename = 'tokens'`,
+  );
+  const statements = await captureStatements(() => read(test.app.get(TokenStore)));
+  const page = statements.findIndex(({ text }) => statement.test(text));
+
+  const reads = await explainReads(test.database.url, statements.slice(page - 1, page + 1));
+
+  expect(reads).toMatchObject([{ table: 'tokens', node: 'Index Scan', index: 'tokens_collection_id_token_id_key' }]);
 });

@@ -5,7 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { parse } from './support/csv.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio, startHostApp } from './support/host-app.js';
-import { http, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
+import { http, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { captureStatements, explainLargestStep, explainReads } from './support/statements.js';
 
@@ -429,6 +429,19 @@ it('a page of failed tokens reads the error of each by its key, when statistics 
 
     expect(await explainLargestStep(test.database.url, statements.filter(isTokenPageOrSetting))).toBeLessThan(500);
   }
+});
+
+it('a page of errors reads no more than its size, when statistics are of another refresh', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  await test.database.query('delete from nft_metadata.refresh_errors');
+  await aFinishedRefresh(project, 1000, 'f');
+  await test.database.query('analyze nft_metadata.refresh_errors');
+  const refreshId = await aFinishedRefresh(project, 20_000, 'f');
+
+  const statements = await captureStatements(() => readErrors(test.app, project, refreshId));
+  const ofErrors = statements.filter(({ text }) => /set_config|refresh_errors/.test(text));
+
+  expect(await explainLargestStep(test.database.url, ofErrors)).toBeLessThan(500);
 });
 
 describe('CSV and NDJSON', () => {

@@ -594,22 +594,32 @@ describe('who may look at a reveal', () => {
 });
 
 describe('large reveals', () => {
-  it('each read of a reveal of 12,000 documents goes through the rows of its collection once, by indexes, with statistics from before', async () => {
-    const TOKENS = 12_000;
-    const { project, reveal } = await aLargeReveal(TOKENS);
-    await aLargeReveal(100);
+  // Of the tables that autovacuum has analysed since; the statistics of the others are from before.
+  it.each([
+    [[]],
+    [['tokens']],
+    [['collection_traits']],
+    [['tokens', 'token_documents', 'token_search', 'collection_traits']],
+  ])(
+    'each read of a large reveal goes through the rows of its collection once, by indexes, with statistics from before, but for those of %j',
+    async (analysed) => {
+      const TOKENS = 6000;
+      const { project, reveal } = await aLargeReveal(TOKENS);
+      await aLargeReveal(100);
+      for (const table of analysed) await test.database.query(`analyze nft_metadata.${table}`);
 
-    for (const path of ['', '/traits', '/lint', '/tokens', '/tokens/7000']) {
-      const statements = await captureStatements(() => look(project, reveal, path));
-      const reads = await explainReads(test.database.url, statements.filter(isOfPreview));
-      const largest = await explainLargestStep(test.database.url, statements.filter(isOfPreview));
+      for (const path of ['', '/traits', '/lint', '/tokens', '/tokens/4000']) {
+        const statements = await captureStatements(() => look(project, reveal, path));
+        const reads = await explainReads(test.database.url, statements.filter(isOfPreview));
+        const largest = await explainLargestStep(test.database.url, statements.filter(isOfPreview));
 
-      expect(reads.filter(({ node }) => node === 'Seq Scan')).toEqual([]);
-      expect(Math.max(...reads.map(({ rows }) => rows))).toBeLessThanOrEqual(2 * TOKENS + 1000);
-      // Of a trait that few tokens miss, each of five examples looks at the six values of each token.
-      expect(largest).toBeLessThanOrEqual(5 * 6 * TOKENS);
-    }
-  });
+        expect(reads.filter(({ node }) => node === 'Seq Scan')).toEqual([]);
+        expect(Math.max(...reads.map(({ rows }) => rows))).toBeLessThanOrEqual(2 * TOKENS + 1000);
+        // Of a trait that few tokens miss, each of five examples looks at the six values of each token.
+        expect(largest).toBeLessThanOrEqual(5 * 6 * TOKENS);
+      }
+    },
+  );
 
   it('what a large reveal would change is computed once for those who ask soon after each other', async () => {
     const { project, reveal } = await aLargeReveal(6000);

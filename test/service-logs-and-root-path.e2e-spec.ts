@@ -16,8 +16,11 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function start(runMode: 'all' | 'worker'): Promise<ServiceProcess> {
-  const service = await startServiceProcess({ database, metadataApi }, runMode);
+async function start(
+  runMode: 'all' | 'worker',
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ServiceProcess> {
+  const service = await startServiceProcess({ database, metadataApi }, runMode, [], variables);
   running.push(service);
   return service;
 }
@@ -44,13 +47,16 @@ it('a service with LOG_FORMAT=text logs without colours into a file', async () =
   expect(out).not.toContain(ESCAPE);
 });
 
-it('the line "ready" names the database without its password, and responses do not name the framework', async () => {
-  const service = await start('all');
+it('the line "ready" names the console, and the database without its password, and responses do not name the framework', async () => {
+  const service = await start('all', { CONSOLE: 'on' });
 
   const { headers } = await fetch(`${service.url}/health/live`);
 
   const { host, pathname, password } = new URL(database.url);
-  expect(service.output()).toContain(`"runMode":"all","database":"${host}${pathname}"`);
+  expect(service.output()).toContain(
+    `"url":"${service.url}","console":"${service.url}/console","runMode":"all","database":"${host}${pathname}"`,
+  );
+  expect(await fetch(`${service.url}/console`)).toMatchObject({ status: 200 });
   expect(service.output()).not.toContain(`:${password}@`);
   expect(headers.get('x-powered-by')).toBeNull();
 });

@@ -109,7 +109,8 @@ export class Listings {
     const collectionId = collectionAddress ? await this.findCollection(collectionAddress, chainId) : null;
     if (collectionId === undefined) return { listings: [], next: null, end: null };
 
-    const query = { table: 'marketplace.listings', collectionId, filters, ...page };
+    const indexCondition = sql`row.id <> 0`;
+    const query = { table: 'marketplace.listings', indexCondition, collectionId, filters, ...page };
     // Found and read in one snapshot: they match the filters and are in order, whatever is written meanwhile.
     return inSnapshot(this.em, async (em) => {
       const found = await this.search.find(query, em);

@@ -164,7 +164,7 @@ it('a search goes to the only hit, and lists several with links to their pages',
   await page.close();
 });
 
-it('a project with a long name leaves room for the collections of the refreshes', async () => {
+it('a project with a long name leaves room for the collections of the refreshes, and for the way back', async () => {
   const other = await test.aProject({ tokens: ['1'] });
   await test.database.query('update nft_metadata.projects set name = $1 where id = $2', [
     'A studio of many words '.repeat(12),
@@ -179,6 +179,14 @@ it('a project with a long name leaves room for the collections of the refreshes'
   );
   // Three lines.
   expect(Math.max(...heights)).toBeLessThan(90);
+  await page.page.goto(`${running.browser.url}projects/${other.id}`);
+  await page.shows('Its quota');
+  const [back, chevron] = await page.page.$$eval(
+    '.crumbs a, .crumbs svg',
+    (all: { getBoundingClientRect(): { left: number; right: number } }[]) =>
+      all.map((element) => element.getBoundingClientRect()).map(({ left, right }) => ({ left, right })),
+  );
+  expect(back!.right).toBeLessThan(chevron!.left);
   await page.close();
 });
 

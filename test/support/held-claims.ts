@@ -26,6 +26,15 @@ export async function holdPublications(database: Pick<TestDatabase, 'url' | 'que
   return hold(database, { table: 'nft_metadata.event_stream', when: 'before update', each: 'row' });
 }
 
+/** Until it is released or disposed, what an event reader has come to is not written: neither that it has all events, nor a failure. */
+export async function holdEndsOfDeliveries(database: Pick<TestDatabase, 'url' | 'query'>) {
+  return hold(database, {
+    table: 'nft_metadata.event_cursors',
+    when: 'before update',
+    each: 'row when (new.due_at <= now() or new.failures > old.failures)',
+  });
+}
+
 async function hold(
   database: Pick<TestDatabase, 'url' | 'query'>,
   { table, when, each, condition = 'true' }: { table: string; when: string; each: string; condition?: string },

@@ -17,13 +17,16 @@ export interface ClaimedCursor {
   name: string;
   /** The last event that it has received. */
   offset: EventOffset;
-  /** The fencing token: a process whose lease has expired changes nothing. */
+  /** The fencing token: a process changes nothing after its lease has expired, or after it has ended its claim. */
   claimCount: number;
   /** Consecutive failures before this claim. */
   failures: number;
   /** Seconds since the first of these; 0 without failures. */
   failingSeconds: number;
 }
+
+/** Of an update that ends the claim: a renewal that is only written afterwards changes nothing. */
+export const CLAIM_ENDS = sql`claim_count = claim_count + 1`;
 
 type CursorRow = Omit<ClaimedCursor, 'offset'> & EventOffset;
 
@@ -82,7 +85,7 @@ export class EventCursors {
   }
 
   async release(cursor: ClaimedCursor): Promise<void> {
-    await this.update(cursor, sql`due_at = now()`);
+    await this.update(cursor, sql`due_at = now(), ${CLAIM_ENDS}`);
   }
 
   /** Retries the same events after a delay. */
@@ -90,7 +93,7 @@ export class EventCursors {
     await this.update(
       cursor,
       sql`due_at = now() + ${seconds} * interval '1 second', failures = failures + 1,
-        failing_since = coalesce(failing_since, now()), last_error = ${error}`,
+        failing_since = coalesce(failing_since, now()), last_error = ${error}, ${CLAIM_ENDS}`,
     );
   }
 

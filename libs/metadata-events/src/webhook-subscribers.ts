@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SpanKind } from '@opentelemetry/api';
 import { sql } from 'kysely';
 import { DeliveryTraces } from './delivery-traces.js';
+import { CLAIM_ENDS } from './event-cursors.js';
 import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
@@ -108,7 +109,8 @@ export class WebhookSubscribers {
         update nft_metadata.webhooks set disabled_at = now(), disabled_reason = ${reason} where id = ${id}::uuid
       )
       update nft_metadata.event_cursors
-      set due_at = 'infinity', failures = failures + 1, failing_since = coalesce(failing_since, now()), last_error = ${error}
+      set due_at = 'infinity', failures = failures + 1, failing_since = coalesce(failing_since, now()), last_error = ${error},
+        ${CLAIM_ENDS}
       where kind = 'webhook' and name = ${id}`.execute(this.em.fork().getKysely());
     this.counts.countDisabled(reason);
     this.logger.warn({ msg: 'webhook disabled', webhookId: id, host: new URL(url).host, reason });

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { bigintArray, inSnapshot, readingFrom, textArray, uuidArray } from '@app/database';
+import { bigintArray, inSnapshot, readInIndexOrder, readingFrom, textArray, uuidArray } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
@@ -109,12 +109,16 @@ export class DatabaseTokenStore extends TokenStore {
   }
 
   override async listAges({ collectionId, after, limit }: Parameters<TokenStore['listAges']>[0]): Promise<TokenAge[]> {
-    const { rows } = await sql<{ [Field in keyof TokenAge]: TokenAge[Field] | string }>`
-      select token_id::text as "tokenId", last_attempt_at as "lastAttemptAt", changed_at as "changedAt", burned_at as "burnedAt"
-      from nft_metadata.tokens as token
-      where collection_id = ${collectionId}::uuid ${after === undefined ? sql`` : sql`and token.token_id > ${after}::numeric`}
-      order by token.token_id
-      limit ${limit}`.execute(this.em.fork().getKysely());
+    const rows = await inSnapshot(this.em, async (em) => {
+      await readInIndexOrder(em);
+      const page = await sql<{ [Field in keyof TokenAge]: TokenAge[Field] | string }>`
+        select token_id::text as "tokenId", last_attempt_at as "lastAttemptAt", changed_at as "changedAt", burned_at as "burnedAt"
+        from nft_metadata.tokens as token
+        where collection_id = ${collectionId}::uuid ${after === undefined ? sql`` : sql`and token.token_id > ${after}::numeric`}
+        order by token.token_id
+        limit ${limit}`.execute(em.getKysely());
+      return page.rows;
+    });
     const toDate = (value: Date | string | null) => (value === null ? null : new Date(value));
     return rows.map(({ tokenId, lastAttemptAt, changedAt, burnedAt }) => ({
       tokenId,
@@ -196,8 +200,10 @@ export class DatabaseTokenStore extends TokenStore {
   ): Promise<{ tokens: TokenRecord[]; next: string[] | null }> {
     // Tokens that have no metadata yet are listed as well, by their ids.
     const isPlain = !hasFilters(filters) && order.columns[0]!.name === 'token_id';
-    const table = isPlain ? 'nft_metadata.tokens' : 'nft_metadata.token_search';
-    const search = { table, collectionId, order, filters, after, limit, ...options };
+    const source = isPlain
+      ? { table: 'nft_metadata.tokens' }
+      : { table: 'nft_metadata.token_search', indexCondition: sql`row.id <> 0` };
+    const search = { ...source, collectionId, order, filters, after, limit, ...options };
     const { rows: found, next } = await this.search.find(search, em);
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}

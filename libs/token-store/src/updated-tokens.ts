@@ -1,3 +1,4 @@
+import { readInIndexOrder } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { recordTables, toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
@@ -17,6 +18,7 @@ export async function pageUpdatedTokens(
   const isAscending = direction === 'asc';
   const order = isAscending ? sql`asc` : sql`desc`;
   const beyond = after === undefined ? sql`` : sql`and token_id ${isAscending ? sql`>` : sql`<`} ${after}::numeric`;
+  await readInIndexOrder(em);
   const { rows: scans } = await sql<{ ids: string[]; scanned: number; last: string | null; lastFound: string | null }>`
     with scanned as materialized (
       select id, token_id, greatest(registered_at, changed_at) >= ${updatedSince.toISOString()}::timestamptz as is_updated

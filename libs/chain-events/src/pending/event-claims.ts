@@ -97,8 +97,8 @@ export class EventClaims {
       )
       update nft_metadata.event_tokens as token
       set claimed_at = now()
-      from due
-      where token.collection_id = ${collectionId}::uuid and token.token_id = due.token_id
+      -- By the key. With a join and old statistics, the planner may compare all waiting tokens with each of these.
+      where token.collection_id = ${collectionId}::uuid and token.token_id = any(array(select token_id from due))
       returning token.claimed_at::text as claim, token.token_id::text as "tokenId", ${sourceColumns('token')},
         token.young_until is not null as "isYoung",
         token.event_at > coalesce(token.requested_at, '-infinity') as "hasNewEvent", token.event_at::text as "eventAt"`.execute(
@@ -157,22 +157,23 @@ export class EventClaims {
    */
   async dropTokens(collectionId: string, claim: string, tokens: readonly DueToken[]): Promise<void> {
     if (tokens.length === 0) return;
+    const tokenIds = textArray(tokens.map(({ tokenId }) => tokenId));
+    // "any": the key finds them, also with statistics from before they waited.
+    const isDropped = sql`
+      token.collection_id = ${collectionId}::uuid and token.token_id = any(${tokenIds}::text[]::numeric[])
+        and token.token_id = dropped.token_id and token.claimed_at = ${claim}::timestamptz`;
     await sql`
       with dropped as (
         select token_id, event_at from unnest(
-          ${textArray(tokens.map(({ tokenId }) => tokenId))}::text[]::numeric[],
+          ${tokenIds}::text[]::numeric[],
           ${textArray(tokens.map(({ eventAt }) => eventAt))}::text[]::timestamptz[]
         ) as token (token_id, event_at)
       ), deleted as (
         delete from nft_metadata.event_tokens as token using dropped
-        where token.collection_id = ${collectionId}::uuid and token.token_id = dropped.token_id
-          and token.claimed_at = ${claim}::timestamptz and token.event_at = dropped.event_at
+        where ${isDropped} and token.event_at = dropped.event_at
       )
       update nft_metadata.event_tokens as token set claimed_at = null from dropped
-      where token.collection_id = ${collectionId}::uuid and token.token_id = dropped.token_id
-        and token.claimed_at = ${claim}::timestamptz and token.event_at <> dropped.event_at`.execute(
-      this.em.fork().getKysely(),
-    );
+      where ${isDropped} and token.event_at <> dropped.event_at`.execute(this.em.fork().getKysely());
   }
 
   /**

@@ -184,7 +184,9 @@ function ContractRow({ contract }: { contract: Contract }) {
           `about every ${formatDuration(refreshEverySeconds)}`
         )}
       </Cell>
-      <Cell isWide>{backfill === null ? <span class="faint">not asked for</span> : <Past backfill={backfill} />}</Cell>
+      <Cell isWide label="Past mints">
+        {backfill === null ? <span class="faint">not asked for</span> : <Past backfill={backfill} />}
+      </Cell>
     </Row>
   );
 }

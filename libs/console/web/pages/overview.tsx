@@ -6,7 +6,7 @@ import { Legend, LegendDot, MinuteBars } from '../parts/chart.js';
 import { Foreign } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
-import { CollectionLabel, HostName, hostPath, pathOfLink, shortUuid } from '../parts/names.js';
+import { CollectionLabel, HostName, hostPath, pathOfLink, shortUuid, withShortAddresses } from '../parts/names.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { LoadedPage, Loading } from '../parts/states.js';
 import { Ago, Age, Countdown, When } from '../parts/time.js';
@@ -278,7 +278,7 @@ function Actions({ actions }: { actions: OperatorOverview['actions'] }) {
               <span>
                 <Foreign text={who} max={40} /> {nameOf(action)}{' '}
                 {link === null ? (
-                  <Foreign text={target} max={40} mono />
+                  <Foreign text={withShortAddresses(target)} max={40} mono />
                 ) : (
                   <Link class="link mono" href={pathOfLink(link)}>
                     {target.length > 20 ? shortUuid(target) : target}

@@ -17,6 +17,7 @@ import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { When } from '../parts/time.js';
 import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
 import { LIMIT_LABELS, LIMIT_NAMES } from '../text/limits.js';
+import { shortText } from '../text/foreign.js';
 import { formatCount, formatPercent } from '../text/numbers.js';
 
 type Details = Project['project'];
@@ -225,7 +226,7 @@ function LimitsDialog({ project, path, onClose }: { project: Details; path: stri
   };
   return (
     <Ask
-      title={`Limits of ${project.name}`}
+      title={`Limits of ${shortText(project.name)}`}
       safe="Leave them"
       action="Change the limits"
       isBusy={isBusy}

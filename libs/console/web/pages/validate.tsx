@@ -171,7 +171,9 @@ function Result({ validation, mayAct }: { validation: Validation; mayAct: boolea
       </header>
       {cooldown && (
         <p class="tools muted">
-          The host is in cooldown for <Countdown until={cooldown.until} />: nobody asks it until then.
+          <span>
+            The host is in cooldown for <Countdown until={cooldown.until} />: nobody asks it until then.
+          </span>
         </p>
       )}
       <Table

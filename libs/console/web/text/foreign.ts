@@ -42,6 +42,12 @@ export function beginningOf(text: string, length: number): string {
   return text.slice(0, end);
 }
 
+/** For sentences and titles: cut with an ellipsis. */
+export function shortText(text: string, length = 60): string {
+  const shown = beginningOf(text, length);
+  return shown.length < text.length ? `${shown}…` : shown;
+}
+
 /** As a person sees it: an emoji may consist of several. */
 export function firstCharacter(text: string): string {
   const [first] = CHARACTERS.segment(text);

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom, timestamp } from '@app/database';
+import { inReadTransaction, readingFrom, readInIndexOrder, timestamp } from '@app/database';
 import type { TokenReference } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
@@ -221,7 +221,9 @@ export class RefreshReader {
     const after = page.after
       ? sql`and (error.created_at, error.id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::bigint)`
       : sql``;
-    const { rows } = await sql<RefreshError>`
+    return inReadTransaction(this.em, async (em) => {
+      await readInIndexOrder(em);
+      const { rows } = await sql<RefreshError>`
       select error.id::text as id, error.token_id::text as "tokenId",
         ${refresh.collectionAddress}::text as "collectionAddress", error.metadata_url as "metadataUrl",
         error.status_code as "statusCode", error.body, error.error_code as "errorCode", error.reason,
@@ -229,8 +231,9 @@ export class RefreshReader {
       from nft_metadata.refresh_errors as error
       where error.refresh_id = ${refresh.id}::uuid ${after}
       order by error.created_at desc, error.id desc
-      limit ${page.limit + 1}`.execute(readingFrom(this.em).getKysely());
-    return toPage(rows, page.limit);
+      limit ${page.limit + 1}`.execute(em.getKysely());
+      return toPage(rows, page.limit);
+    });
   }
 
   /** The attempts at one token within their retention, newest first. */

@@ -118,8 +118,13 @@ export class TokenStoreMigration extends Migration {
         name_ngrams integer[] not null,
         primary key (collection_id, token_id)
       ) with (fillfactor = 90)`);
-    this.addSql(`create index token_search_registered on nft_metadata.token_search (collection_id, id)`);
-    this.addSql(`create index token_search_name on nft_metadata.token_search (collection_id, name_key, token_id)`);
+    // For pages in these orders alone, which name the condition: it is true of all rows. A row that is read by its key names
+    // none, so the planner cannot choose these indexes for it. With statistics from before, it would take each collection for
+    // one row, and read all of its rows for each key.
+    this.addSql(`
+      create index token_search_registered on nft_metadata.token_search (collection_id, id) where id <> 0`);
+    this.addSql(`
+      create index token_search_name on nft_metadata.token_search (collection_id, name_key, token_id) where id <> 0`);
     // Every search reads all of the pending list, so it is kept short: 512 kB.
     this.addSql(`
       create index token_search_traits_and_name on nft_metadata.token_search using gin (trait_ids, name_ngrams)

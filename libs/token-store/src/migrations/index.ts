@@ -2,7 +2,6 @@ import { TokenStoreMigration } from './2026-11-28-token-store.migration.js';
 import { CollectionProfilesMigration } from './2026-11-29-collection-profiles.migration.js';
 import { PushedMetadataMigration } from './2026-11-29-pushed-metadata.migration.js';
 import { RegistrationTimesMigration } from './2026-11-29-registration-times.migration.js';
-import { SearchRowStatisticsMigration } from './2026-11-30-search-row-statistics.migration.js';
 import { StagedDocumentsMigration } from './2026-11-30-staged-documents.migration.js';
 import { TokenVersionsMigration } from './2026-11-29-token-versions.migration.js';
 import { StacksMigration } from './2026-11-30-stacks.migration.js';
@@ -16,5 +15,4 @@ export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-29-collection-profiles', class: CollectionProfilesMigration },
   { name: 'nft-metadata-2026-11-30-stacks', class: StacksMigration },
   { name: 'nft-metadata-2026-11-30-staged-documents', class: StagedDocumentsMigration },
-  { name: 'nft-metadata-2026-11-30-search-row-statistics', class: SearchRowStatisticsMigration },
 ];

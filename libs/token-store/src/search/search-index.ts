@@ -1,4 +1,4 @@
-import { bigintArray, inTransaction, textArray, uuidArray } from '@app/database';
+import { bigintArray, inSnapshot, inTransaction, readInIndexOrder, textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
@@ -58,11 +58,16 @@ export class SearchIndex {
    */
   async repair(em: EntityManager, collectionId: string): Promise<number> {
     let repaired = 0;
-    for (let after: string | null = '-1'; after !== null;) {
-      const from: string = after;
-      after = await inTransaction(em, async (transaction) => {
-        const ids = await this.lockAfter(transaction, collectionId, from);
-        if (ids.length === 0) return null;
+    for (let after = '-1'; ;) {
+      const page = await this.pageAfter(em, collectionId, after);
+      const last = page.at(-1);
+      if (last === undefined) return repaired;
+      after = last.tokenId;
+      await inTransaction(em, async (transaction) => {
+        const ids = await this.lock(
+          transaction,
+          page.map(({ id }) => id),
+        );
         const tokens = await this.findByIds(transaction, ids);
         const traitIds = await this.traits.idsOf(transaction, tokens);
         const wrong = tokens.flatMap((token, index) => {
@@ -71,18 +76,33 @@ export class SearchIndex {
         });
         await this.write(transaction, wrong);
         repaired += wrong.length;
-        return tokens.at(-1)?.tokenId ?? null;
       });
     }
-    return repaired;
   }
 
-  private async lockAfter(em: EntityManager, collectionId: string, tokenId: string): Promise<string[]> {
+  /** Tokens with metadata after this one, in the order of their ids. */
+  private pageAfter(
+    em: EntityManager,
+    collectionId: string,
+    tokenId: string,
+  ): Promise<readonly Pick<FoundToken, 'id' | 'tokenId'>[]> {
+    return inSnapshot(em, async (snapshot) => {
+      await readInIndexOrder(snapshot);
+      const { rows } = await sql<Pick<FoundToken, 'id' | 'tokenId'>>`
+        select id::text as id, token_id::text as "tokenId" from nft_metadata.tokens as token
+        where collection_id = ${collectionId}::uuid and token.token_id > ${tokenId}::numeric and metadata_version > 0
+        order by token.token_id
+        limit ${REPAIR_BATCH_SIZE}`.execute(snapshot.getKysely());
+      return rows;
+    });
+  }
+
+  /** Returns those that are still there. */
+  private async lock(em: EntityManager, ids: readonly string[]): Promise<string[]> {
     const { rows } = await sql<{ id: string }>`
-      select id::text as id from nft_metadata.tokens
-      where collection_id = ${collectionId}::uuid and token_id > ${tokenId}::numeric and metadata_version > 0
-      order by token_id
-      limit ${REPAIR_BATCH_SIZE}
+      select id::text as id from nft_metadata.tokens as token
+      where token.id = any(${bigintArray(ids)}::bigint[])
+      order by collection_id, token_id
       for no key update`.execute(em.getKysely());
     return rows.map(({ id }) => id);
   }

@@ -14,6 +14,8 @@ export interface PageQuery {
    * one GIN index over `trait_ids` and `name_ngrams`.
    */
   table: string;
+  /** The condition of the orders' indexes, if they are partial. All rows meet it. */
+  indexCondition?: RawBuilder<unknown>;
   /** null: all collections. */
   collectionId: string | null;
   order: PageOrder;
@@ -191,7 +193,7 @@ class Search {
         row.number = ${length} as "isEnd"
       from (
         select row.*, row_number() over (order by ${this.sorted}) as number
-        from ${this.table} as row where ${this.scope} and ${this.isBehind} order by ${this.sorted} limit ${length}
+        from ${this.table} as row where ${this.listed} and ${this.isBehind} order by ${this.sorted} limit ${length}
       ) as row
       where row.number = ${length} or (${all(this.checks)})
       order by ${this.sorted}
@@ -262,6 +264,11 @@ class Search {
     const order = this.query.order.columns.map(({ name }) => name);
     const names = new Set(['id', 'collection_id', 'trait_ids', 'name_key', ...order]);
     return sql.join([...names].map((name) => sql`row.${sql.ref(name)}`));
+  }
+
+  private get listed(): RawBuilder<unknown> {
+    const { indexCondition } = this.query;
+    return indexCondition ? all([this.scope, indexCondition]) : this.scope;
   }
 
   private get scope(): RawBuilder<unknown> {

@@ -241,10 +241,10 @@ async function inspectTraits(
       ) as type
     ), typed as materialized (
       select shown.number as token, types.number as type, count(*)::int as values
-      from shown cross join lateral unnest(shown.trait_ids) as one (id)
+      from (select number, unnest(trait_ids) as id from shown offset 0) as shown
       join (
         select trait.id, types.number from counted_traits as trait join types on types.trait_type = trait.trait_type offset 0
-      ) as types on types.id = one.id
+      ) as types on types.id = shown.id
       group by shown.number, types.number
     ), missing as materialized (
       select type, trait_type, (select count(*) from shown) - count(*) as tokens
