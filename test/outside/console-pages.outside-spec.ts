@@ -6,7 +6,8 @@ import {
   type ConsolePage,
   type ConsoleTest,
 } from '../support/console-browser.js';
-import { requestRefresh } from '../support/project-api.js';
+import { http, requestRefresh } from '../support/project-api.js';
+import { anItem } from '../support/pushed-metadata.js';
 import { refreshOnce } from '../support/refresh-steps.js';
 import type { TestApp, TestProject } from '../support/start-app.js';
 
@@ -143,6 +144,19 @@ describe('text by strangers', () => {
     expect(page.faults).toEqual([]);
     await page.close();
   });
+});
+
+it('the page of a pushed token says who pushed it, by name', async () => {
+  const owner = await test.aProject({ tokens: ['1'] });
+  await http(test.app)
+    .post(`/v1/chains/eip155:1/collections/${owner.collectionAddress}/nfts/refresh-metadata`)
+    .set('x-immutable-api-key', owner.apiKey)
+    .send({ nft_metadata: [anItem('Sword')] })
+    .expect(202);
+  const page = await openAsOperator(`tokens/1/${owner.collectionAddress}/1`);
+
+  await page.shows(/Pushed \d\.\d s ago by Studio, unchanged since/);
+  await page.close();
 });
 
 it('a search goes to the only hit, and lists several with links to their pages', async () => {

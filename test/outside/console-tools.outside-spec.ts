@@ -253,6 +253,17 @@ describe('reveals', () => {
     expect(page.path()).toBe(`/reveals/${revealId}`);
   });
 
+  it('one that changes no record says so once it is published', async () => {
+    const owner = await test.aProject({ tokens: ['1'] });
+    await refreshOnce(test, owner, ['1']);
+    const { revealId } = await stageReveal(test, owner);
+    const page = await (await running.browser.aPartner(owner)).open(`reveals/${revealId}`);
+
+    await page.click('Publish');
+    await page.click('Publish', 'dialog');
+    await page.shows('It was published, and changed no record');
+  });
+
   it('the page of a staged one says what would change, and names the tokens that somebody should look at', async () => {
     const owner = await aProjectWithEggs(test);
     test.metadataApi.respond('4', 200, dragon('2'), { etag: '"again"' });

@@ -108,7 +108,7 @@ const BLOCKED: Record<NonNullable<Details['blocked']>['reason'], string> = {
 };
 
 function StateSentence({ reveal }: { reveal: Details }) {
-  const { state, pending, isReady, staged, required, endedAt, blocked, refreshId } = reveal;
+  const { state, pending, isReady, staged, required, endedAt, blocked, refreshId, outcome } = reveal;
   const late = blocked && (
     <>
       {' '}
@@ -140,7 +140,9 @@ function StateSentence({ reveal }: { reveal: Details }) {
     case 'published':
       return (
         <>
-          All its records changed at the same moment
+          {outcome?.updated === 0
+            ? 'It was published, and changed no record: they had its documents already, or later ones'
+            : 'All its records changed at the same moment'}
           {endedAt !== null && (
             <>
               , <Ago at={endedAt} />

@@ -138,12 +138,12 @@ function Facts({ token }: { token: Details }) {
 /** "Shows what it showed on 12 Nov; 3 fetches failed since." */
 function StatusSentence({ token }: { token: Details }) {
   const now = useServerTime();
-  const { status, lastSuccessAt, changedAt, failCount, heldUntil, burnedAt, metadataSource, pushedBy } = token;
+  const { status, lastSuccessAt, changedAt, failCount, heldUntil, burnedAt, metadataSource, pushedBy, project } = token;
   const end = heldUntil === 'forever' ? 'its hold is ended' : heldUntil && formatDay(heldUntil, now);
   const held = end === null ? null : ` Refreshes do not change it until ${end}.`;
   const burned = burnedAt === null ? null : ` It was burnt ${formatOnDay(burnedAt, now)}.`;
-  const pushed =
-    metadataSource === 'pushed' ? ` Its metadata was pushed${pushedBy === null ? '' : ` by ${pushedBy}`}.` : null;
+  const isPushed = metadataSource === 'pushed';
+  const pusher = pushedBy !== null && (pushedBy === project?.id ? project.name : pushedBy);
   // Of several tries each.
   const fetches = plural(failCount, 'fetch', 'fetches');
   switch (status) {
@@ -172,9 +172,14 @@ function StatusSentence({ token }: { token: Details }) {
     case 'ok':
       return (
         <>
-          Fetched {lastSuccessAt === null ? 'once' : <Ago at={lastSuccessAt} />}
-          {changedAt !== null && <>, unchanged since {formatDay(changedAt, now)}</>}.{pushed}
-          {held}
+          {isPushed ? 'Pushed' : 'Fetched'} {lastSuccessAt === null ? 'once' : <Ago at={lastSuccessAt} />}
+          {isPushed && pusher !== false && (
+            <>
+              {' '}
+              by <ForeignName text={pusher} />
+            </>
+          )}
+          {changedAt !== null && <>, unchanged since {formatDay(changedAt, now)}</>}.{held}
           {burned}
         </>
       );
