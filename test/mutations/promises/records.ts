@@ -84,7 +84,7 @@ export const RECORDS: readonly Mutation[] = [
     find: 'await readInIndexOrder(em);',
     replace: '',
     suite: 'test/record-plans.e2e-spec.ts',
-    title: 'a page of ages reads the tokens in the order of their ids, without statistics',
+    title: 'reads the tokens in the order of their ids, without statistics',
   },
   {
     promise: 'A page of updated tokens reads no more than it may scan',
@@ -93,7 +93,7 @@ export const RECORDS: readonly Mutation[] = [
     find: 'await readInIndexOrder(em);',
     replace: '',
     suite: 'test/record-plans.e2e-spec.ts',
-    title: 'a page of updated tokens reads the tokens in the order of their ids, without statistics',
+    title: 'reads the tokens in the order of their ids, without statistics',
   },
   {
     promise: 'A batch of a repair reads as many tokens as it repairs',
@@ -102,7 +102,7 @@ export const RECORDS: readonly Mutation[] = [
     find: 'await readInIndexOrder(snapshot);',
     replace: '',
     suite: 'test/record-plans.e2e-spec.ts',
-    title: 'a page of a repair reads the tokens in the order of their ids, without statistics',
+    title: 'reads the tokens in the order of their ids, without statistics',
   },
   {
     promise: 'Readers see old or new, never a mixture',
