@@ -5,7 +5,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { fillCollection } from './support/large-collection.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { captureStatements, countFoundRows, explainLargestStep } from './support/statements.js';
+import { captureStatements, countFoundRows, explainLargestStep, explainReads } from './support/statements.js';
 import { ids } from './support/token-ids.js';
 
 const TOKENS = 10_000;
