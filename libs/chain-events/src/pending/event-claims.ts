@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { textArray } from '@app/database';
+import { inTransaction, readInIndexOrder, textArray } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from '../chain-events.options.js';
@@ -87,23 +87,27 @@ export class EventClaims {
   }
 
   async claimTokens(collectionId: string, limit: number): Promise<Claimed<DueToken>> {
-    const { rows } = await sql<DueToken & { claim: string; blockNumber: string; logIndex: string | null }>`
-      with due as (
-        select token_id from nft_metadata.event_tokens as token
-        where collection_id = ${collectionId}::uuid and due_at <= now() and ${isFree('token')}
-        order by due_at, token_id
-        limit ${limit}
-        for update skip locked
-      )
-      update nft_metadata.event_tokens as token
-      set claimed_at = now()
-      -- By the key. With a join and old statistics, the planner may compare all waiting tokens with each of these.
-      where token.collection_id = ${collectionId}::uuid and token.token_id = any(array(select token_id from due))
-      returning token.claimed_at::text as claim, token.token_id::text as "tokenId", ${sourceColumns('token')},
-        token.young_until is not null as "isYoung",
-        token.event_at > coalesce(token.requested_at, '-infinity') as "hasNewEvent", token.event_at::text as "eventAt"`.execute(
-      this.em.fork().getKysely(),
-    );
+    const { rows } = await inTransaction(this.em, async (em) => {
+      // No more of the waiting tokens than these.
+      await readInIndexOrder(em);
+      return sql<DueToken & { claim: string; blockNumber: string; logIndex: string | null }>`
+        with due as (
+          select token_id from nft_metadata.event_tokens as token
+          where collection_id = ${collectionId}::uuid and due_at <= now() and ${isFree('token')}
+          order by due_at, token_id
+          limit ${limit}
+          for update skip locked
+        )
+        update nft_metadata.event_tokens as token
+        set claimed_at = now()
+        -- By the key. With a join and old statistics, the planner may compare all waiting tokens with each of these.
+        where token.collection_id = ${collectionId}::uuid and token.token_id = any(array(select token_id from due))
+        returning token.claimed_at::text as claim, token.token_id::text as "tokenId", ${sourceColumns('token')},
+          token.young_until is not null as "isYoung",
+          token.event_at > coalesce(token.requested_at, '-infinity') as "hasNewEvent", token.event_at::text as "eventAt"`.execute(
+        em.getKysely(),
+      );
+    });
     return claimedOf(rows);
   }
 
