@@ -7,13 +7,11 @@ export class LeaseRenewal {
   private renewing: Promise<void> | undefined;
 
   constructor(renew: () => Promise<unknown>, intervalMs: number) {
+    const end = () => {
+      this.renewing = undefined;
+    };
     this.timer = setInterval(() => {
-      this.renewing ??= renew()
-        .then(
-          () => {},
-          () => {},
-        )
-        .finally(() => (this.renewing = undefined));
+      this.renewing ??= renew().then(end, end);
     }, intervalMs);
   }
 

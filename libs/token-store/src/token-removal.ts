@@ -1,4 +1,4 @@
-import { bigintArray, inTransaction, textArray, uuidArray } from '@app/database';
+import { bigintArray, inTransaction, textArray } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
@@ -59,15 +59,10 @@ export class TokenRemoval {
       if (tokenIds.length === 0) return [];
       // In a statement of its own, after the lock: it reads what workers have committed until then.
       const { rows: searched } = await sql<{ traitIds: string[] }>`
-        select search.trait_ids::text[] as "traitIds"
-        from unnest(
-          ${uuidArray(tokenIds.map(() => collectionId))}::uuid[], ${textArray(tokenIds)}::text[]::numeric[]
-        ) as removed (collection_id, token_id)
-        cross join lateral (
-          -- One look-up for each token. With "any", the planner may read all rows of the collection for each batch.
-          select trait_ids from nft_metadata.token_search
-          where collection_id = removed.collection_id and token_id = removed.token_id offset 0
-        ) as search`.execute(em.getKysely());
+        select trait_ids::text[] as "traitIds" from nft_metadata.token_search
+        where collection_id = ${collectionId}::uuid and token_id = any(${textArray(tokenIds)}::text[]::numeric[])`.execute(
+        em.getKysely(),
+      );
       await sql`
         delete from nft_metadata.tokens where id = any(${bigintArray(locked.map(({ id }) => id))}::bigint[])`.execute(
         em.getKysely(),

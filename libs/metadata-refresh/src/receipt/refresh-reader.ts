@@ -224,14 +224,14 @@ export class RefreshReader {
     return inReadTransaction(this.em, async (em) => {
       await readInIndexOrder(em);
       const { rows } = await sql<RefreshError>`
-      select error.id::text as id, error.token_id::text as "tokenId",
-        ${refresh.collectionAddress}::text as "collectionAddress", error.metadata_url as "metadataUrl",
-        error.status_code as "statusCode", error.body, error.error_code as "errorCode", error.reason,
-        ${timestamp('error.created_at')} as "createdAt"
-      from nft_metadata.refresh_errors as error
-      where error.refresh_id = ${refresh.id}::uuid ${after}
-      order by error.created_at desc, error.id desc
-      limit ${page.limit + 1}`.execute(em.getKysely());
+        select error.id::text as id, error.token_id::text as "tokenId",
+          ${refresh.collectionAddress}::text as "collectionAddress", error.metadata_url as "metadataUrl",
+          error.status_code as "statusCode", error.body, error.error_code as "errorCode", error.reason,
+          ${timestamp('error.created_at')} as "createdAt"
+        from nft_metadata.refresh_errors as error
+        where error.refresh_id = ${refresh.id}::uuid ${after}
+        order by error.created_at desc, error.id desc
+        limit ${page.limit + 1}`.execute(em.getKysely());
       return toPage(rows, page.limit);
     });
   }
